@@ -1,0 +1,136 @@
+"""Every error a caller can act on.
+
+```
+KtrdrError
+ ├─ InputError               fix the input
+ │   ├─ InvalidRequest         an argument makes no sense
+ │   ├─ StrategyError          a strategy file
+ │   ├─ DataError              a price file or a range of bars
+ │   └─ ModelError             a model file
+ ├─ OperationNotFound        ask differently
+ ├─ OperationConflict        ask differently: the operation is not in a state for that
+ ├─ QueueFull                wait
+ ├─ WorkerUnavailable        wait
+ ├─ StorageError             make room, or make the folder writable
+ ├─ EngineError              the computation itself failed
+ └─ OperationCancelled       somebody asked it to stop
+```
+
+A message says what is wrong, the value, and the repair. `code` is a stable word for programs.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+
+class KtrdrError(Exception):
+    """The root of the tree.
+
+    Args:
+        message: What is wrong, the value, the repair; fit to be read by a model.
+        details: The same as data: `field`, `value`, `known` and the like.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: dict[str, Any] = dict(details or {})
+
+
+class InputError(KtrdrError):
+    """The caller can repair this by sending something else."""
+
+    code = "invalid_input"
+
+
+class InvalidRequest(InputError):
+    """An argument makes no sense: a date, an amount, a cursor."""
+
+    code = "invalid_request"
+
+
+class StrategyError(InputError):
+    """A strategy file is missing or says something that cannot be run."""
+
+    code = "strategy_error"
+
+
+class DataError(InputError):
+    """A price file is missing, breaks a rule of bars, or does not cover the range."""
+
+    code = "data_error"
+
+
+class ModelError(InputError):
+    """A model file is missing, unsafe, damaged, or made for something else."""
+
+    code = "model_error"
+
+
+class OperationNotFound(KtrdrError):
+    """No operation has this id."""
+
+    code = "operation_not_found"
+
+
+class OperationConflict(KtrdrError):
+    """The operation exists but is not in a state, or a process, for that."""
+
+    code = "conflict"
+
+
+class QueueFull(KtrdrError):
+    """As many operations wait as may wait."""
+
+    code = "queue_full"
+
+
+class WorkerUnavailable(KtrdrError):
+    """The worker could not be reached."""
+
+    code = "worker_unavailable"
+
+
+class StorageError(KtrdrError):
+    """The user's folder cannot be read or written."""
+
+    code = "storage_error"
+
+
+class EngineError(KtrdrError):
+    """The computation itself failed."""
+
+    code = "engine_error"
+
+
+class OperationCancelled(KtrdrError):
+    """Raised in a worker thread once its token is cancelled.
+
+    Attributes:
+        partial: What was computed so far, in the shape the kind returns, or None.
+    """
+
+    code = "cancelled"
+
+    def __init__(self, message: str = "The operation was cancelled.", *, partial: object = None) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
+def nearest(word: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
+    """Return up to `limit` known words that `word` may have meant, best first, case ignored."""
+    by_folded = {name.casefold(): name for name in known}
+    return [by_folded[hit] for hit in difflib.get_close_matches(word.casefold(), by_folded, n=limit)]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `" Did you mean 'x'?"`, or all known words when none is near, or `""` when there are none."""
+    names = sorted(known)
+    if hits := nearest(word, names):
+        return " Did you mean " + " or ".join(repr(hit) for hit in hits) + "?"
+    return f" Known: {', '.join(names)}." if names else ""

@@ -1,0 +1,46 @@
+"""Configuration: one frozen class, the only reader of the environment and of `.env`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ktrdr_engine.errors import InvalidRequest
+
+
+class Settings(BaseSettings):
+    """What a deployment can set; each field is an environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    use_remote_backtest_service: bool = Field(False, description="true: backtests run on the worker")
+    remote_backtest_service_url: str = Field("http://localhost:5003", description="where the worker is")
+    operations_cache_ttl: float = Field(1.0, ge=0, le=3600, description="seconds a pulled state stays fresh")
+    ktrdr_home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("ktrdr", appauthor=False)),
+        description="strategies/, models/, data/, operations.db and results/ of this user",
+    )
+    ktrdr_max_concurrent_operations: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="operations that run at once"
+    )
+    ktrdr_max_queued_operations: int = Field(100, ge=0, le=100_000, description="operations that may wait")
+    ktrdr_stuck_after_seconds: float = Field(
+        600.0, gt=0, description="a running operation without any progress for so long has failed"
+    )
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        InvalidRequest: A variable has a value it cannot have; the message names each.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
+        raise InvalidRequest("Configuration: " + "; ".join(lines) + ".") from None
