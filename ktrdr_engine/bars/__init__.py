@@ -1,0 +1,1 @@
+"""Prices: the validated series, the files that hold them, the ranges asked of them."""
