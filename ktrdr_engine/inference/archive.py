@@ -1,0 +1,155 @@
+"""The bytes of a model file: one `torch.save` archive, read without ever running what is inside.
+
+`{"format": "ktrdr-model/1", "metadata": <JSON text>, "state_dict": {...}}`. The pickle in it is opened by torch's
+weights-only reader alone, and only after the archive around it has proved whole and of a bounded size. Where the file
+lies is `bundle`'s matter.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Final, NoReturn
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from ktrdr_engine.errors import ModelError, StrategyError
+from ktrdr_engine.inference.metadata import ModelMetadata
+from ktrdr_engine.inference.network import build_network
+
+FORMAT: Final = "ktrdr-model/1"
+MAX_BYTES: Final = 256 * 1024 * 1024
+_KEYS: Final = {"format", "metadata", "state_dict"}
+_RETRAIN: Final = "Train the model again, or take it from where it came once more."
+_UNSAFE: Final = "Use only models trained by this program; nothing in the file was run."
+
+# What zipfile and torch raise on bytes that are not what they seem; a hostile pickle chooses freely among these.
+_UNREADABLE: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def pack(metadata: ModelMetadata, network: nn.Module) -> bytes:
+    """Return the file's bytes: equal metadata and weights give equal bytes."""
+    weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "metadata": metadata.model_dump_json(), "state_dict": weights}, buffer)
+    return buffer.getvalue()
+
+
+def unpack(content: bytes, source: str) -> tuple[ModelMetadata, nn.Sequential]:
+    """Return what `pack` was given, the network ready to predict.
+
+    Args:
+        content: The file's bytes.
+        source: The file's name, for messages.
+
+    Raises:
+        ModelError: Not a model file, damaged, unsafe, of another format, or contradicting itself; says which.
+    """
+    _check_archive(content, source)
+    payload = _read(content, source)
+    metadata = _metadata(payload["metadata"], source)
+    network = build_network(metadata.architecture, len(metadata.feature_names))
+    _fill(network, payload["state_dict"], source)
+    return metadata, network.eval()
+
+
+def _refuse(source: str, problem: str, repair: str = _RETRAIN) -> NoReturn:
+    raise ModelError(f"{source}: {problem}. {repair}", details={"model": source, "problem": problem})
+
+
+def _check_archive(content: bytes, source: str) -> None:
+    if not content:
+        _refuse(source, "the file is empty")
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        cut = content.startswith(b"PK")
+        _refuse(
+            source, "the file is truncated" if cut else "this is not a model file (no archive written by torch.save)"
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                _refuse(source, f"unpacked it is larger than {MAX_BYTES // 2**20} MB")
+            names = {entry.filename.rpartition("/")[2] for entry in archive.infolist()}
+            damaged = archive.testzip()
+    except _UNREADABLE as error:
+        _refuse(source, f"the file is damaged ({error})")
+    if damaged:
+        _refuse(source, f"the file is damaged (the checksum of {damaged!r} is wrong)")
+    if "constants.pkl" in names:
+        _refuse(source, "this is a TorchScript program, not a model file", _UNSAFE)
+    if "data.pkl" not in names:
+        _refuse(source, "this archive was not written by torch.save")
+
+
+def _read(content: bytes, source: str) -> Mapping[str, object]:
+    try:
+        payload = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        reason = str(error).partition("\n")[0][:200]
+        _refuse(source, f"it holds something other than weights and was not opened ({reason})", _UNSAFE)
+    if not isinstance(payload, dict) or "format" not in payload:
+        _refuse(source, "it was not written by this program: the 'format' entry is missing", _UNSAFE)
+    if payload["format"] != FORMAT:
+        _refuse(source, f"its format is {payload['format']!r}, this version reads {FORMAT!r}")
+    if set(payload) != _KEYS:
+        _refuse(source, f"its entries are {sorted(map(str, payload))}, not {sorted(_KEYS)}")
+    return payload
+
+
+def _metadata(text: object, source: str) -> ModelMetadata:
+    if not isinstance(text, str):
+        _refuse(source, "its metadata is not text")
+    try:
+        return ModelMetadata.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "metadata"
+        _refuse(source, f"its metadata is invalid ({where}: {first['msg']})")
+    except StrategyError as error:
+        _refuse(source, f"its feature plan is invalid ({error.message})")
+
+
+def _fill(network: nn.Sequential, weights: object, source: str) -> None:
+    expected = network.state_dict()
+    if not isinstance(weights, dict) or set(weights) != set(expected):
+        found = sorted(map(str, weights)) if isinstance(weights, dict) else type(weights).__name__
+        _refuse(source, f"its weights are {found}, its architecture needs {sorted(expected)}")
+    for name, tensor in weights.items():
+        _check_tensor(name, tensor, expected[name], source)
+    network.load_state_dict(weights)
+
+
+def _check_tensor(name: str, tensor: object, expected: Tensor, source: str) -> None:
+    # A meta, sparse or quantised tensor would only fail later, inside a run.
+    if type(tensor) is not Tensor or tensor.device.type != "cpu" or tensor.layout is not torch.strided:
+        _refuse(source, f"weight {name!r} is not a plain tensor")
+    if tensor.dtype is not expected.dtype:
+        _refuse(source, f"weight {name!r} is {tensor.dtype}, not {expected.dtype}")
+    if tensor.shape != expected.shape:
+        _refuse(source, f"weight {name!r} has shape {tuple(tensor.shape)}, not {tuple(expected.shape)}")
+    if not math.isfinite(float(tensor.abs().sum(dtype=torch.float64))):
+        _refuse(source, f"weight {name!r} holds NaN or infinite numbers")

@@ -1,0 +1,111 @@
+"""What a model file says about its network, as one frozen tree of plain values.
+
+No torch and no strategy schema here: the strategy travels as the mapping it was written as. The file's bytes are
+`archive`'s matter.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ktrdr_engine.features.plan import FeaturePlan
+
+CLASSES: Final = ("BUY", "HOLD", "SELL")
+"""What the three logits stand for, in order."""
+
+Activation = Literal["relu", "leaky_relu", "gelu", "tanh", "sigmoid"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Architecture(_Frozen):
+    """A fully connected network between the features and the three logits."""
+
+    hidden_layers: tuple[Annotated[int, Field(ge=1, le=2048)], ...] = Field(max_length=16)
+    activation: Activation
+    dropout: float = Field(ge=0, lt=1)
+
+
+class Normalization(_Frozen):
+    """What is done to each feature first: `(x - shift) * scale`; fuzzy degrees have 0 and 1."""
+
+    shift: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
+class TimeRange(_Frozen):
+    """First and last bar, ISO-8601 UTC, both included."""
+
+    start: str
+    end: str
+
+
+class SplitMetrics(_Frozen):
+    """How the network classifies the rows of one split.
+
+    Attributes:
+        rows: Labelled rows in the split, purged ones left out.
+        range: Their first and last bar; None when there are no rows.
+        loss: Mean cross entropy, without class weights; None when there are no rows.
+        accuracy: Share of rows whose most probable class is their label.
+        majority_baseline: The accuracy of always answering the split's most frequent label.
+        recall: Per class, the share of its rows that were recognised; None for a class that does not occur.
+        confusion: Counts, row = label, column = answer, both in the order of `CLASSES`.
+    """
+
+    rows: int
+    range: TimeRange | None
+    loss: float | None
+    accuracy: float | None
+    majority_baseline: float | None
+    recall: dict[str, float | None]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+class ModelMetadata(_Frozen):
+    """Everything about a model but its weights.
+
+    Attributes:
+        strategy: The whole strategy, as `StrategyConfig` reads it.
+        strategy_sha256: Of the strategy file's bytes.
+        feature_plan: How the features are computed; `feature_names` are its names in order.
+        normalization: Fitted on the training rows only.
+        symbols: What it was trained on.
+        timeframes: The bar sizes it was trained on.
+        training_range: The bars whose rows set the weights, first to last.
+        labels: The label settings.
+        metrics: Per split: train, validation, test.
+        epochs_run: Epochs until early stopping.
+        best_epoch: The epoch whose weights were kept, counted from 1.
+        versions: Of Python and of the libraries that set the weights.
+        created_at: ISO-8601 UTC; the only thing that differs between two builds of the same weights.
+    """
+
+    strategy: dict[str, Any]
+    strategy_name: str
+    strategy_sha256: str
+    feature_plan: FeaturePlan
+    feature_names: tuple[str, ...] = Field(min_length=1, max_length=4096)
+    architecture: Architecture
+    normalization: Normalization
+    symbols: tuple[str, ...]
+    timeframes: tuple[str, ...]
+    training_range: TimeRange
+    labels: dict[str, Any]
+    metrics: dict[str, SplitMetrics]
+    epochs_run: int
+    best_epoch: int
+    seed: int
+    versions: dict[str, str]
+    created_at: str
+
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> ModelMetadata:
+        sizes = {len(self.feature_names), len(self.normalization.shift), len(self.normalization.scale)}
+        if len(sizes) != 1:
+            raise ValueError("feature_names, normalization.shift and normalization.scale differ in length")
+        return self
