@@ -1,0 +1,72 @@
+"""The rules of valid bars, over whole columns; the first broken row is named.
+
+Nothing is repaired here and nothing is invented: a broken file is refused.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.errors import DataError
+
+_NAMES = ("open", "high", "low", "close", "volume")
+_NOT_A_TIME = np.iinfo(np.int64).min
+
+
+def check_stamps(timestamp: NDArray[np.int64], source: str) -> None:
+    """Refuse missing stamps, duplicates and disorder.
+
+    Raises:
+        DataError: Naming the first such row.
+    """
+    missing = timestamp == _NOT_A_TIME
+    if missing.any():
+        row = int(missing.argmax())
+        raise _broken(source, row, None, "the timestamp is missing", "Fill it in or remove the row")
+    steps = np.diff(timestamp)
+    if (steps > 0).all():
+        return
+    row = int((steps <= 0).argmax()) + 1
+    if steps[row - 1] == 0:
+        raise _broken(source, row, timestamp, f"the same timestamp as row {row}", "Keep one of the two")
+    before = format_stamp(int(timestamp[row - 1]))
+    raise _broken(source, row, timestamp, f"earlier than the row above it ({before})", "Sort the rows by timestamp")
+
+
+def check_prices(timestamp: NDArray[np.int64], prices: NDArray[np.float64], source: str) -> None:
+    """Refuse what is not finite, not positive, or outside its bar.
+
+    Raises:
+        DataError: Naming the first such row.
+    """
+    open_, high, low, close, volume = prices
+    # One pass of cheap comparisons accepts a good file; a NaN fails each of them.
+    good = (low > 0) & (low <= open_) & (low <= close) & (open_ <= high) & (close <= high) & (high < np.inf)
+    good &= (volume >= 0) & (volume < np.inf)
+    if good.all():
+        return
+    row = int((~good).argmax())
+    problem, repair = _diagnose([float(value) for value in prices[:, row]])
+    raise _broken(source, row, timestamp, problem, repair)
+
+
+def _diagnose(bar: list[float]) -> tuple[str, str]:
+    values = dict(zip(_NAMES, bar, strict=True))
+    for name, value in values.items():
+        if not np.isfinite(value):
+            return f"{name} is {value}", "Put the real value there or remove the row"
+        if value < 0 or (value == 0 and name != "volume"):
+            return f"{name} is {value:g}", f"A {name} must be {'0 or more' if name == 'volume' else 'above 0'}"
+    for name in ("open", "close", "high"):
+        if values[name] < values["low"]:
+            return f"low {values['low']:g} is above {name} {values[name]:g}", "Correct the row or remove it"
+    name = "open" if values["open"] > values["high"] else "close"
+    return f"high {values['high']:g} is below {name} {values[name]:g}", "Correct the row or remove it"
+
+
+def _broken(source: str, row: int, timestamp: NDArray[np.int64] | None, problem: str, repair: str) -> DataError:
+    stamp = None if timestamp is None else format_stamp(int(timestamp[row]))
+    where = f"row {row + 1}" + (f" ({stamp})" if stamp else "")
+    return DataError(f"{source}, {where}: {problem}. {repair}.", details={"row": row + 1, "timestamp": stamp})

@@ -1,0 +1,67 @@
+"""Instants: from text to nanoseconds since 1970 in UTC, and back.
+
+ISO-8601 only, and only with dashes, so that `20170101` or a number of milliseconds is never taken for a date.
+What has no zone is UTC. No numpy here; whole columns are parsed in `files`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from ktrdr_engine.errors import InvalidRequest
+
+_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d)"
+    r"(?:[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?\s?(Z|[+-]\d\d:?\d\d)?)?",
+    re.IGNORECASE | re.ASCII,
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_DAY = 86_400 * 1_000_000_000
+_YEARS = range(1678, 2262)
+"""The years whose every instant fits 64 bits of nanoseconds."""
+
+
+def parse_stamp(text: str) -> tuple[int, bool]:
+    """Return the instant in nanoseconds since 1970 UTC, and whether `text` is a date without a time.
+
+    Raises:
+        ValueError: `text` is not ISO-8601, not on the calendar, or outside the years 1678 to 2261.
+    """
+    match = _ISO.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("not an ISO-8601 date")
+    date, time, fraction, zone = match.groups()
+    moment = datetime.fromisoformat(f"{date}T{time or '00:00'}{(zone or 'Z').upper()}")
+    if moment.year not in _YEARS:
+        raise ValueError("outside the years 1678 to 2261")
+    nanoseconds = (moment - _EPOCH) // _MICROSECOND * 1000
+    return nanoseconds + int((fraction or "").ljust(9, "0")), time is None
+
+
+def parse_bound(text: str, *, end: bool) -> int:
+    """Return one end of a requested range in nanoseconds since 1970 UTC.
+
+    A date without a time includes its whole day: as an end it is the last nanosecond of that day.
+
+    Raises:
+        InvalidRequest: `text` is no date.
+    """
+    try:
+        stamp, whole_day = parse_stamp(text)
+    except ValueError as error:
+        field = "end_date" if end else "start_date"
+        raise InvalidRequest(
+            f"{field} {text!r}: {error}. Write 2024-12-31 or 2024-12-31T15:30:00Z.",
+            details={"field": field, "value": text},
+        ) from None
+    return stamp + _DAY - 1 if end and whole_day else stamp
+
+
+def format_stamp(nanoseconds: int) -> str:
+    """Return the instant as ISO-8601 in UTC, to the second, or finer when it is finer."""
+    seconds, fraction = divmod(nanoseconds, 1_000_000_000)
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    decimals = f".{fraction:09d}".rstrip("0") if fraction else ""
+    return f"{text}{decimals}Z"

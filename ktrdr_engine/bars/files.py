@@ -1,0 +1,149 @@
+"""Price files: CSV and Parquet to a BarSeries, and back to Parquet.
+
+The columns are `timestamp,open,high,low,close,volume`; others are left out. Stamps are ISO-8601, UTC when they
+have no zone. What cannot be read is refused with the row; nothing is filled in. Rows are counted from 1 below
+the header, empty lines not counted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from ktrdr_engine.bars.dates import parse_stamp
+from ktrdr_engine.bars.series import COLUMNS, PRICE_COLUMNS, BarSeries, require_columns
+from ktrdr_engine.bars.timeframe import Timeframe
+from ktrdr_engine.errors import DataError
+
+
+def read_bars(path: Path, symbol: str, timeframe: Timeframe) -> BarSeries:
+    """Read and validate a `.csv` or `.parquet` file.
+
+    Raises:
+        DataError: The file cannot be read, or breaks a rule of bars; its name and the row are named.
+    """
+    try:
+        table = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from None
+    return BarSeries.from_columns(symbol, timeframe, _columns(table, path.name), source=path.name)
+
+
+def write_parquet(series: BarSeries, path: Path) -> None:
+    """Write the bars so that `read_bars` gives the same ones back; the file appears whole or not at all."""
+    stamps = pa.array(series.timestamp, pa.timestamp("ns", "UTC"))
+    prices = {name: pa.array(row) for name, row in zip(PRICE_COLUMNS, series.prices, strict=True)}
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        pyarrow.parquet.write_table(pa.table({"timestamp": stamps, **prices}), partial, compression="zstd")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read_csv(path: Path) -> pa.Table:
+    # One thread, because only then does Arrow name the row of a malformed line.
+    return pyarrow.csv.read_csv(
+        path,
+        read_options=pyarrow.csv.ReadOptions(use_threads=False),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(COLUMNS, pa.string()), strings_can_be_null=False
+        ),
+    )
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    with pyarrow.parquet.ParquetFile(path) as file:
+        return file.read()
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    if path.is_file() and path.stat().st_size == 0:
+        return DataError(f"{path.name}: the file is empty. It needs the header {','.join(COLUMNS)} and rows.")
+    reason = getattr(error, "strerror", None) or str(error).splitlines()[0][:200]
+    return DataError(f"{path.name}: cannot be read as {path.suffix[1:]} ({reason}). Check or replace the file.")
+
+
+def _columns(table: pa.Table, source: str) -> Mapping[str, NDArray[np.generic]]:
+    require_columns(table.column_names, source)
+    return {name: _column(table.column(name), name, source) for name in COLUMNS}
+
+
+def _column(column: pa.ChunkedArray, name: str, source: str) -> NDArray[np.generic]:
+    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    if name == "timestamp":
+        return _parse_stamps(column, source) if text else _convert_stamps(column, source)
+    return _parse_numbers(column, name, source) if text else _convert_numbers(column, name, source)
+
+
+def _parse_stamps(column: pa.ChunkedArray, source: str) -> NDArray[np.generic]:
+    for kind in (pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
+        try:
+            return _nanoseconds(pc.cast(column, kind))
+        except pa.ArrowInvalid:
+            continue
+    return np.array([_parse_one(text, row, source) for row, text in enumerate(column.to_pylist())], dtype=np.int64)
+
+
+def _parse_one(text: str | None, row: int, source: str) -> int:
+    try:
+        return parse_stamp(text or "")[0]
+    except ValueError as error:
+        raise DataError(
+            f"{source}, row {row + 1}: timestamp {text!r}: {error}. Write 2024-12-31 or 2024-12-31T15:30:00Z.",
+            details={"row": row + 1, "value": text},
+        ) from None
+
+
+def _convert_stamps(column: pa.ChunkedArray, source: str) -> NDArray[np.generic]:
+    if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
+        raise DataError(
+            f"{source}: timestamp is stored as {column.type}, which says no unit. Store it as timestamp or as text."
+        )
+    zone = column.type.tz if pa.types.is_timestamp(column.type) else None
+    try:
+        return _nanoseconds(pc.cast(column, pa.timestamp("ns", zone)))
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{source}: a timestamp is outside the years 1678 to 2261 ({error}). Correct it.") from None
+
+
+def _nanoseconds(column: pa.ChunkedArray) -> NDArray[np.generic]:
+    # What is null becomes the smallest integer, which the checks refuse by row.
+    numbers = pc.fill_null(pc.cast(column, pa.int64()), np.iinfo(np.int64).min)
+    return np.asarray(numbers.to_numpy())
+
+
+def _parse_numbers(column: pa.ChunkedArray, name: str, source: str) -> NDArray[np.generic]:
+    trimmed = pc.utf8_trim_whitespace(column)
+    try:
+        return np.asarray(pc.cast(trimmed, pa.float64()).to_numpy())
+    except pa.ArrowInvalid:
+        row, value = next((row, text) for row, text in enumerate(trimmed.to_pylist()) if not _is_number(text))
+    shown = f"{value!r} is not a number" if value else "the value is missing"
+    raise DataError(
+        f"{source}, row {row + 1}: {name}: {shown}. Put the real value there or remove the row.",
+        details={"row": row + 1, "column": name, "value": value},
+    )
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        pc.cast(pa.array([text]), pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _convert_numbers(column: pa.ChunkedArray, name: str, source: str) -> NDArray[np.generic]:
+    try:
+        return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy())
+    except pa.ArrowException:
+        raise DataError(f"{source}: {name} is stored as {column.type}. Store it as a number.") from None
