@@ -1,0 +1,209 @@
+"""What the service needs of a place that remembers operations, and the one that remembers in memory.
+
+The durable one is `store`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from ktrdr_engine.errors import OperationConflict
+from ktrdr_engine.operations.history import FinishedHistory
+from ktrdr_engine.operations.models import (
+    Operation,
+    OperationStatus,
+    OperationSummary,
+    OperationType,
+    Table,
+    TablePage,
+)
+from ktrdr_engine.operations.tables import table_page
+
+
+class KeyUse(NamedTuple):
+    """Which operation an idempotency key started, and for which request."""
+
+    operation_id: str
+    fingerprint: str
+
+    def check(self, key: str, fingerprint: str) -> str:
+        """Return the operation's id.
+
+        Raises:
+            OperationConflict: The key was used for another request.
+        """
+        if fingerprint != self.fingerprint:
+            raise OperationConflict(
+                f"idempotency_key={key!r} already started {self.operation_id} with another request: "
+                "repeat that request unchanged, or use a new key.",
+                details={"idempotency_key": key, "operation_id": self.operation_id},
+            )
+        return self.operation_id
+
+
+class Artefacts(NamedTuple):
+    """What is kept beside a finished operation."""
+
+    history: Callable[[], FinishedHistory]
+    tables: dict[str, Table]
+    headline: str | None
+
+
+class Stored(NamedTuple):
+    """An operation as recorded.
+
+    Attributes:
+        operation: The last recorded state.
+        is_foreign: Another live process runs it.
+        cancel_reason: Why somebody asked to cancel it.
+    """
+
+    operation: Operation
+    is_foreign: bool = False
+    cancel_reason: str | None = None
+
+
+class Query(NamedTuple):
+    """Which operations to list: the newest `limit`, but for those in `without`."""
+
+    status: OperationStatus | None
+    operation_type: OperationType | None
+    limit: int
+    without: Collection[str]
+
+
+class Archive(Protocol):
+    """Remembers operations; every call may block and is made in a thread."""
+
+    def create(self, operation: Operation, *, idempotency_key: str | None, fingerprint: str) -> str:
+        """Record a new operation; return its id, or that of the one the key started before.
+
+        Raises:
+            OperationConflict: The key was used for another request.
+            StorageError: It cannot be recorded.
+        """
+        ...
+
+    def find_key(self, key: str) -> KeyUse | None:
+        """Return what the key was used for."""
+        ...
+
+    def advance(self, operation: Operation, *, cancel_reason: str | None = None) -> Stored:
+        """Record a step to RUNNING or CANCELLING, unless a later state is recorded; return what is.
+
+        Raises:
+            StorageError: It cannot be recorded.
+        """
+        ...
+
+    def finish(self, operation: Operation, artefacts: Artefacts, *, over_cancel: bool) -> Stored:
+        """Record the end, files first, unless an end is recorded; return what is.
+
+        A COMPLETED one does not replace CANCELLING unless `over_cancel`.
+
+        Raises:
+            StorageError: It cannot be recorded.
+        """
+        ...
+
+    def load(self, operation_id: str) -> Stored | None:
+        """Return what is recorded."""
+        ...
+
+    def page(self, query: Query) -> tuple[list[OperationSummary], int]:
+        """Return the newest matching rows, and how many match in all."""
+        ...
+
+    def metrics(self, operation_id: str) -> FinishedHistory | None:
+        """Return the history kept beside a finished operation."""
+        ...
+
+    def table(self, operation_id: str, name: str, offset: int, limit: int) -> TablePage | None:
+        """Return rows of a table kept beside a finished operation; None without such a table."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything held open."""
+        ...
+
+
+@dataclass(slots=True)
+class _Kept:
+    operation: Operation
+    history: FinishedHistory | None = None
+    tables: dict[str, Table] = field(default_factory=dict)
+    headline: str | None = None
+
+
+class MemoryArchive:
+    """Remembers until the process ends, the newest `limit` finished operations."""
+
+    def __init__(self, *, limit: int = 1_000) -> None:
+        self._limit = limit
+        self._kept: dict[str, _Kept] = {}
+        self._keys: dict[str, KeyUse] = {}
+        self._lock = threading.Lock()
+
+    def create(self, operation: Operation, *, idempotency_key: str | None, fingerprint: str) -> str:
+        """Record a new operation, or find the one the key started."""
+        with self._lock:
+            if idempotency_key is not None:
+                use = self._keys.setdefault(idempotency_key, KeyUse(operation.operation_id, fingerprint))
+                if use.check(idempotency_key, fingerprint) != operation.operation_id:
+                    return use.operation_id
+            self._kept[operation.operation_id] = _Kept(operation)
+            self._forget_oldest()
+            return operation.operation_id
+
+    def find_key(self, key: str) -> KeyUse | None:
+        """Return what the key was used for."""
+        return self._keys.get(key)
+
+    def advance(self, operation: Operation, *, cancel_reason: str | None = None) -> Stored:
+        """Record a step."""
+        kept = self._kept[operation.operation_id]
+        kept.operation = operation
+        return Stored(operation)
+
+    def finish(self, operation: Operation, artefacts: Artefacts, *, over_cancel: bool) -> Stored:
+        """Record the end."""
+        self._kept[operation.operation_id] = _Kept(
+            operation, artefacts.history(), dict(artefacts.tables), artefacts.headline
+        )
+        return Stored(operation)
+
+    def load(self, operation_id: str) -> Stored | None:
+        """Return what is recorded."""
+        kept = self._kept.get(operation_id)
+        return Stored(kept.operation) if kept else None
+
+    def page(self, query: Query) -> tuple[list[OperationSummary], int]:
+        """Return the newest matching rows."""
+        with self._lock:
+            kept = [k for k in self._kept.values() if k.operation.operation_id not in query.without]
+        matching = [
+            k.operation.summary(k.headline) for k in kept if k.operation.matches(query.status, query.operation_type)
+        ]
+        return sorted(matching, key=lambda row: row.age_key, reverse=True)[: query.limit], len(matching)
+
+    def metrics(self, operation_id: str) -> FinishedHistory | None:
+        """Return the history of a finished operation."""
+        kept = self._kept.get(operation_id)
+        return kept.history if kept else None
+
+    def table(self, operation_id: str, name: str, offset: int, limit: int) -> TablePage | None:
+        """Return rows of a table."""
+        kept = self._kept.get(operation_id)
+        return table_page(kept.tables[name], offset, limit) if kept and name in kept.tables else None
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _forget_oldest(self) -> None:
+        finished = [key for key, kept in self._kept.items() if kept.operation.status.is_final]
+        for operation_id in finished[: max(0, len(finished) - self._limit)]:
+            del self._kept[operation_id]
+            self._keys = {key: use for key, use in self._keys.items() if use.operation_id != operation_id}

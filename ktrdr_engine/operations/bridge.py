@@ -1,0 +1,120 @@
+"""The only object a worker thread and the event loop share.
+
+The worker writes numbers; whoever reads turns them into text. A kind subclasses `ProgressBridge`, names its
+buckets and says how a sample reads. Not where cancellation travels (`cancellation`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ktrdr_engine.operations.history import Bucket, FinishedHistory, Series, read_page
+from ktrdr_engine.operations.models import MetricsPage, Progress
+
+HISTORY = Bucket("history", {"step": "q", "total": "q"})
+"""The samples of a kind that names no bucket of its own."""
+
+
+class BridgeStatus(NamedTuple):
+    """What a reader sees: the newest sample as progress, and for how long there was none newer."""
+
+    progress: Progress
+    idle_seconds: float
+
+
+class ProgressBridge:
+    """Publish progress and metrics from one worker thread; read them from any other.
+
+    Guarantees:
+        - Exactly one thread writes (`update`, `record`, `announce`); any number may read at the same time.
+        - No lock on either side. A write rebinds one attribute to an immutable tuple, so a reader sees the old
+          sample or the new one, never a mix.
+        - Every entry of the history has a number from one rising counter. An entry is complete before its number
+          is published, so a reader that goes on from `new_cursor` meets each entry that is still kept exactly once.
+        - Memory is bounded by the buckets' limits, however long the work runs.
+
+    It relies on the interpreter lock: single bytecode-level operations on attributes and bytearrays are atomic.
+
+    Args:
+        operation_id: The operation reported on.
+        samples: The bucket that takes every update: the values `(step, total, *fields)`.
+        events: Further buckets for `record`.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        operation_id: str,
+        *,
+        samples: Bucket = HISTORY,
+        events: tuple[Bucket, ...] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.operation_id = operation_id
+        self._clock = clock
+        self._sample: tuple[float, int, int, tuple[Any, ...], str] = (clock(), 0, 0, (), "")
+        self._sequence = 0
+        self._series = {bucket.name: Series(bucket) for bucket in (samples, *events)}
+        self._samples = self._series[samples.name]
+
+    def update(self, step: int, total: int, *fields: float) -> None:
+        """Publish a sample; `fields` are numbers, in the order of the sample bucket's further columns."""
+        sequence = self._sequence + 1
+        self._sample = (self._clock(), step, total, fields, "")
+        series = self._samples
+        # Series.append by hand: a call saved on the path that runs every few bars.
+        if series.seen % series.stride == 0:
+            series.buffer += series.pack(sequence, step, total, *fields)
+            if len(series.buffer) >= series.limit_bytes:
+                series.make_room()
+        series.seen += 1
+        self._sequence = sequence
+
+    def record(self, bucket: str, *values: float) -> None:
+        """Add an entry to one of the `events` buckets; the values follow the bucket's columns."""
+        sequence = self._sequence + 1
+        self._series[bucket].append(sequence, values)
+        self._sequence = sequence
+
+    def announce(self, message: str) -> None:
+        """Say what happens before or between samples; counts as progress, shown until the next sample."""
+        _, step, total, fields, _ = self._sample
+        self._sample = (self._clock(), step, total, fields, message)
+
+    def get_status(self) -> BridgeStatus:
+        """Return the newest sample as text and numbers."""
+        at, step, total, fields, announced = self._sample
+        message, context = self.describe(int(step), int(total), fields)
+        progress = Progress(
+            percentage=_percentage(step, total),
+            message=announced or message,
+            current_step=int(step),
+            total_steps=int(total),
+            context=context,
+        )
+        return BridgeStatus(progress, max(0.0, self._clock() - at))
+
+    def get_metrics(self, cursor: int = 0, limit: int = 50) -> MetricsPage:
+        """Return history after `cursor`.
+
+        Raises:
+            InvalidRequest: The cursor or the limit is out of range.
+        """
+        return read_page(self._series, self._sequence, cursor, limit)
+
+    def history(self) -> FinishedHistory:
+        """Return all that is kept, once nothing more will be written."""
+        last = self._sequence
+        return FinishedHistory(
+            last, {name: series.after(0, last, series.bucket.limit) for name, series in self._series.items()}
+        )
+
+    def describe(self, step: int, total: int, fields: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
+        """Return message and context of a sample; `fields` is empty before the first. Override in a subclass."""
+        return (f"Step {step} of {total}" if total else ""), {}
+
+
+def _percentage(step: float, total: float) -> float:
+    return min(100.0, max(0.0, 100.0 * step / total)) if total > 0 else 0.0

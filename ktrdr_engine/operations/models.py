@@ -1,0 +1,211 @@
+"""What clients see of an operation: frozen, JSON-ready, the same for every kind and place.
+
+Not the live state (`records`) and not how it is stored (`store`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ktrdr_engine.errors import EngineError, OperationNotFound
+
+_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_ID_PATTERN = re.compile(r"op_[a-z_]+_\d{8}_[a-z2-7]{10}")
+
+Execution = Literal["local", "remote"]
+Table = Mapping[str, Sequence[Any]]
+"""Equally long columns by name; numpy arrays are sequences too."""
+
+
+class OperationType(StrEnum):
+    """The kinds of work; the engine treats them all alike."""
+
+    BACKTESTING = "BACKTESTING"
+    TRAINING = "TRAINING"
+    DATA_LOADING = "DATA_LOADING"
+
+
+class OperationStatus(StrEnum):
+    """Where an operation stands; the last three are final and never change."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    CANCELLING = "CANCELLING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can happen any more."""
+        return self in FINAL_STATUSES
+
+
+FINAL_STATUSES = frozenset({OperationStatus.COMPLETED, OperationStatus.FAILED, OperationStatus.CANCELLED})
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Progress(_Frozen):
+    """How far the work is; `percentage` is 0..100, `context` belongs to the kind."""
+
+    percentage: float = 0.0
+    message: str = ""
+    current_step: int = 0
+    total_steps: int = 0
+    context: dict[str, Any] = Field(default_factory=dict)
+
+
+class ErrorInfo(_Frozen):
+    """Why an operation failed: a stable word, a sentence that repairs, the same as data."""
+
+    code: str
+    message: str
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class Operation(_Frozen):
+    """One operation as it was at `updated_at`; times are UTC."""
+
+    operation_id: str
+    operation_type: OperationType
+    status: OperationStatus
+    progress: Progress = Progress()
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    results: dict[str, Any] | None = None
+    error: ErrorInfo | None = None
+    warnings: tuple[str, ...] = ()
+    stale: bool = False
+    execution: Execution = "local"
+    created_at: datetime
+    started_at: datetime | None = None
+    updated_at: datetime
+    completed_at: datetime | None = None
+
+    def matches(self, status: OperationStatus | None, operation_type: OperationType | None) -> bool:
+        """Return whether a list filtered so would show this operation; None matches all."""
+        return status in (None, self.status) and operation_type in (None, self.operation_type)
+
+    def summary(self, headline: str | None = None) -> OperationSummary:
+        """Return the row that stands for this operation in a list."""
+        return OperationSummary(
+            operation_id=self.operation_id,
+            operation_type=self.operation_type,
+            status=self.status,
+            percentage=self.progress.percentage,
+            message=self.progress.message,
+            created_at=self.created_at,
+            completed_at=self.completed_at,
+            headline=headline or (self.error.message if self.error else None),
+        )
+
+
+class OperationSummary(_Frozen):
+    """One row of a list; `headline` is the kind's own one-line result, or the error's message."""
+
+    operation_id: str
+    operation_type: OperationType
+    status: OperationStatus
+    percentage: float
+    message: str
+    created_at: datetime
+    completed_at: datetime | None = None
+    headline: str | None = None
+
+    @property
+    def age_key(self) -> tuple[datetime, str]:
+        """What lists sort by, newest last; the id breaks ties."""
+        return self.created_at, self.operation_id
+
+
+class OperationPage(_Frozen):
+    """Rows newest first; `total` counts all that match, `returned` those on this page."""
+
+    operations: tuple[OperationSummary, ...]
+    total: int
+    returned: int
+
+
+class MetricsPage(_Frozen):
+    """History after a cursor: entries by bucket, and how to go on.
+
+    `dropped` counts entries between the two cursors that the bound on history no longer holds.
+    """
+
+    metrics: dict[str, list[dict[str, Any]]]
+    new_cursor: int
+    has_more: bool
+    dropped: int
+
+
+class TablePage(_Frozen):
+    """Rows of a result table, in order; undefined numbers are null, times ISO-8601 UTC."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    returned: int
+    offset: int
+
+
+class Outcome(NamedTuple):
+    """What finished work hands over.
+
+    Attributes:
+        results: JSON-ready; a number that is not finite is the producer's defect.
+        tables: Long results by name, each a mapping of equally long columns (numpy arrays).
+        headline: One line for lists.
+    """
+
+    results: Mapping[str, Any]
+    tables: Mapping[str, Table] = {}
+    headline: str | None = None
+
+
+def utc_now() -> datetime:
+    """Return the time now, with its zone."""
+    return datetime.now(UTC)
+
+
+def new_operation_id(kind_word: str, now: datetime) -> str:
+    """Return an id nobody can guess: `op_<kind_word>_<yyyymmdd>_<10 base32 characters>`."""
+    return f"op_{kind_word}_{now:%Y%m%d}_" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
+
+
+def checked_operation_id(operation_id: str) -> str:
+    """Return the id if it has the form of one; ids become parts of paths.
+
+    Raises:
+        OperationNotFound: It has not.
+    """
+    if not _ID_PATTERN.fullmatch(operation_id):
+        raise OperationNotFound(
+            f"No operation {operation_id[:80]!r}: an id looks like 'op_backtest_20250103_k3v9x2m7qa'. "
+            "List the operations to see what exists.",
+            details={"operation_id": operation_id[:80]},
+        )
+    return operation_id
+
+
+def to_json(value: object, *, what: str = "results") -> str:
+    """Return compact JSON in which every number is finite.
+
+    Raises:
+        EngineError: Something in `value` is not JSON: NaN, infinity, an object.
+    """
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise EngineError(
+            f"The {what} cannot be written as JSON ({error}). Undefined numbers must be null, with a note.",
+            details={"what": what},
+        ) from error

@@ -1,0 +1,88 @@
+"""Running work in this process: wait for a slot, run in a thread, turn how it ended into an `Ending`.
+
+Which status follows is decided in `transitions`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+
+from ktrdr_engine.errors import KtrdrError, OperationCancelled
+from ktrdr_engine.operations.models import ErrorInfo, OperationStatus, Outcome
+from ktrdr_engine.operations.records import Ending, Record
+from ktrdr_engine.operations.transitions import Transitions, error_info
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class LocalRuns:
+    """Runs at most `max_concurrent` pieces of work at once, first come, first served."""
+
+    def __init__(self, transitions: Transitions, *, max_concurrent: int) -> None:
+        self._transitions = transitions
+        self._slots = anyio.CapacityLimiter(max_concurrent)
+
+    async def run(self, record: Record, work: Callable[[], Outcome]) -> None:
+        """Carry the operation from PENDING to its end."""
+        with anyio.CancelScope(shield=True) as record.run_scope:
+            async with self._slots:
+                if not await self._transitions.begin(record):
+                    return
+                ending = await in_daemon_thread(lambda: _carried_out(work, record.operation_id), record.operation_id)
+            await self._transitions.finish(record, ending)
+
+
+def _carried_out(work: Callable[[], Outcome], operation_id: str) -> Ending:
+    """Run the work and never raise: this is the top of the worker thread."""
+    try:
+        return Ending(OperationStatus.COMPLETED, work())
+    except OperationCancelled as cancelled:
+        partial = cancelled.partial if isinstance(cancelled.partial, Outcome) else None
+        return Ending(OperationStatus.CANCELLED, partial)
+    except KtrdrError as error:
+        return Ending(OperationStatus.FAILED, error=error_info(error))
+    except MemoryError:
+        return Ending(OperationStatus.FAILED, error=_OUT_OF_MEMORY)
+    except BaseException:
+        # BaseException: a SystemExit or a foreign CancelledError in a thread must not leave the operation running.
+        logger.exception("Operation %s failed", operation_id)
+        return Ending(OperationStatus.FAILED, error=_DEFECT)
+
+
+_OUT_OF_MEMORY = ErrorInfo(
+    code="out_of_memory", message="The machine ran out of memory: use a shorter range, or run fewer operations at once."
+)
+_DEFECT = ErrorInfo(
+    code="engine_error",
+    message="The computation failed for a reason inside ktrdr; the server's log has the details under this id.",
+)
+
+
+async def in_daemon_thread(call: Callable[[], T], name: str) -> T:
+    """Run `call` in a thread of its own and return its result; cancelled, leave the thread to itself.
+
+    A daemon thread: work that does not stop must not keep the process from ending.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def deliver(result: T) -> None:
+        if not future.done():
+            future.set_result(result)
+
+    def body() -> None:
+        result = call()
+        try:
+            loop.call_soon_threadsafe(deliver, result)
+        except RuntimeError:
+            logger.info("%s ended after its event loop", name)
+
+    threading.Thread(target=body, name=name, daemon=True).start()
+    return await future
