@@ -1,0 +1,102 @@
+"""What a client of the stdio server feels: cold start, call latency under load, the first backtest and the next."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.prices import write_long_series
+from benchmarks.report import Measurement, percentile
+from benchmarks.wire import StdioServer
+
+MAIN_JOB = {
+    "symbol": "EURUSD",
+    "timeframe": "1h",
+    "strategy_config_path": "strategies/rsi_mean_reversion.yaml",
+    "model_path": "models/rsi_mlp_v1.0.0.pt",
+    "start_date": "2017-01-02",
+    "end_date": "2017-12-29",
+}
+_STARTS = 5
+_CALLS = 400
+_LONG_BARS = 1_500_000
+
+
+def cold_start() -> Iterator[Measurement]:
+    """Time a new process to its first answer, and to its tool list."""
+    first_answers, tool_lists = [], []
+    with tempfile.TemporaryDirectory() as home:
+        for _ in range(_STARTS):
+            begun = time.perf_counter()
+            with StdioServer(Path(home)) as server:
+                first_answers.append(time.perf_counter() - begun)
+                server.request("tools/list", {})
+                tool_lists.append(time.perf_counter() - begun)
+    yield Measurement("server cold start to first answer, median", statistics.median(first_answers), "s", 1.0)
+    yield Measurement("server cold start to tools/list, median", statistics.median(tool_lists), "s", 1.0)
+
+
+def backtests() -> Iterator[Measurement]:
+    """Time the main job from start_backtest to COMPLETED over stdio: in a new process, then in a warm one."""
+    with tempfile.TemporaryDirectory() as home, StdioServer(Path(home)) as server:
+        cold = _run(server)
+        warm = [_run(server) for _ in range(10)]
+    yield Measurement("first backtest in a new process (6k bars)", cold, "s", note="imports torch, numba, TA-Lib")
+    yield Measurement("next backtest, median (6k bars)", 1e3 * statistics.median(warm), "ms")
+
+
+def calls_under_load() -> Iterator[Measurement]:
+    """Time get_operation over stdio while 0, 1 and 2 backtests of a long series run."""
+    for running in (0, 1, 2):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder)
+            write_long_series(home / "data" / "LONG_1h.parquet", _LONG_BARS)
+            with StdioServer(home, KTRDR_MAX_CONCURRENT_OPERATIONS=str(max(1, running))) as server:
+                samples, answered_while_running = _sample_calls(server, running)
+        for name, fraction in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
+            yield Measurement(
+                f"get_operation over stdio, {running} backtests running, {name}",
+                1e3 * percentile(samples, fraction),
+                "ms",
+                5.0 if name == "p95" else None,
+                note=f"{answered_while_running} of {len(samples)} calls while all ran" if running else "",
+            )
+
+
+def _run(server: StdioServer) -> float:
+    begun = time.perf_counter()
+    operation_id = server.call("start_backtest", **MAIN_JOB)["operation_id"]
+    status = server.call("get_operation", operation_id=operation_id, wait_seconds=25)["status"]
+    if status != "COMPLETED":
+        raise RuntimeError(f"the main job ended {status}")
+    return time.perf_counter() - begun
+
+
+def _sample_calls(server: StdioServer, running: int) -> tuple[list[float], int]:
+    _run(server)
+    handles = [_start_long(server) for _ in range(running)]
+    watched = handles[0] if handles else server.call("list_operations")["operations"][0]["operation_id"]
+    samples: list[float] = []
+    together = 0
+    while len(samples) < _CALLS:
+        begun = time.perf_counter()
+        operation = server.call("get_operation", operation_id=watched, force_refresh=True)
+        samples.append(time.perf_counter() - begun)
+        if not running:
+            continue
+        together += 1
+        if operation["status"] not in ("PENDING", "RUNNING"):
+            handles = [handle for handle in handles if handle != watched] + [_start_long(server)]
+            watched = handles[0]
+    for handle in handles:
+        server.call("cancel", operation_id=handle)
+    return samples, together
+
+
+def _start_long(server: StdioServer) -> str:
+    job = {**MAIN_JOB, "symbol": "LONG", "start_date": "1850-01-01", "end_date": "2021-01-01"}
+    handle: str = server.call("start_backtest", **job)["operation_id"]
+    return handle

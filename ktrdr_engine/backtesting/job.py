@@ -1,0 +1,67 @@
+"""From a request to everything a run needs: all that can be wrong is found here, before a handle is given out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ktrdr_engine.errors import StrategyError
+
+if TYPE_CHECKING:
+    from ktrdr_engine.backtesting.models import BacktestRequest
+    from ktrdr_engine.bars.store import BarStore
+    from ktrdr_engine.bars.window import BarWindow
+    from ktrdr_engine.features.plan import FeaturePlan
+    from ktrdr_engine.inference.bundle import ModelBundle
+    from ktrdr_engine.inference.library import ModelLibrary
+    from ktrdr_engine.strategy.library import Strategy, StrategyLibrary
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestJob:
+    """A request whose every part was found and agrees with the others.
+
+    `window.series` starts with the warm-up bars; `window.start` is the first bar of the requested range.
+    """
+
+    request: BacktestRequest
+    strategy: Strategy
+    model: ModelBundle
+    model_path: str
+    plan: FeaturePlan
+    window: BarWindow
+
+    @property
+    def bars(self) -> int:
+        """The number of bars in the requested range."""
+        return len(self.window.series) - self.window.start
+
+
+def prepare(
+    request: BacktestRequest, strategies: StrategyLibrary, models: ModelLibrary, bars: BarStore
+) -> BacktestJob:
+    """Find and check everything `request` names.
+
+    Raises:
+        InvalidRequest: The dates are unreadable, inverted or hold no bar.
+        DataError: The symbol or timeframe is unknown, the file breaks a rule of bars, the range is not covered.
+        StrategyError: The strategy is unknown, wrong, or written for another timeframe.
+        ModelError: The model is unknown, unsafe, damaged, or made for other features.
+    """
+    from ktrdr_engine.bars.window import window
+
+    first, last = request.range_ns()
+    strategy = strategies.load(request.strategy_config_path)
+    series = bars.load(request.symbol, request.timeframe)
+    plan = strategy.config.feature_plan()
+    if plan.timeframe != request.timeframe:
+        raise StrategyError(
+            f"{request.strategy_config_path} is written for {plan.timeframe} bars, not {request.timeframe}: "
+            f"ask for timeframe={plan.timeframe!r}, or choose a strategy written for {request.timeframe}.",
+            details={"strategy_timeframe": plan.timeframe, "timeframe": request.timeframe},
+        )
+    model_path = request.model_path or f"models/{models.newest_for(strategy.config.name)}"
+    model = models.load(model_path)
+    model.require(plan)
+    warmup = max(plan.warmup, strategy.config.training_data.history_required)
+    return BacktestJob(request, strategy, model, model_path, plan, window(series, first, last, warmup=warmup))

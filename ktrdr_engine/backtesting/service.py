@@ -1,0 +1,92 @@
+"""Backtests as operations. Light to import: arrays, networks and kernels arrive with the first request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ktrdr_engine.backtesting.job import BacktestJob, prepare
+from ktrdr_engine.backtesting.models import BacktestRequest, BacktestResults
+from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
+from ktrdr_engine.errors import OperationCancelled
+from ktrdr_engine.operations.models import OperationType, Outcome
+from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
+
+if TYPE_CHECKING:
+    from ktrdr_engine.bars.store import BarStore
+    from ktrdr_engine.inference.library import ModelLibrary
+    from ktrdr_engine.operations.cancellation import CancellationToken
+    from ktrdr_engine.operations.service import OperationsService
+    from ktrdr_engine.strategy.library import StrategyLibrary
+
+
+class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, BacktestProgressBridge]):
+    """Start backtests.
+
+    Args:
+        operations: Where the operations live.
+        strategies: Returns the strategies; called in a thread, with the first request.
+        models: The same for models.
+        bars: The same for prices.
+        use_remote: Whether backtests run on the worker.
+    """
+
+    operation_type = OperationType.BACKTESTING
+    kind_word = "backtest"
+
+    def __init__(
+        self,
+        operations: OperationsService,
+        *,
+        strategies: Callable[[], StrategyLibrary],
+        models: Callable[[], ModelLibrary],
+        bars: Callable[[], BarStore],
+        use_remote: bool = False,
+    ) -> None:
+        super().__init__(operations, use_remote=use_remote)
+        self._strategies = strategies
+        self._models = models
+        self._bars = bars
+
+    async def run_backtest(self, request: BacktestRequest, *, idempotency_key: str | None = None) -> str:
+        """Check `request`, start it and return the operation's id at once.
+
+        Raises:
+            InputError: The request cannot work; the message says what to repair. No operation exists.
+            KtrdrError: As `start`.
+        """
+        operation = await self.start(request, idempotency_key=idempotency_key)
+        return operation.operation_id
+
+    def prepare(self, request: BacktestRequest) -> BacktestJob:
+        """Find and check everything the request names."""
+        return prepare(request, self._strategies(), self._models(), self._bars())
+
+    def describe(self, job: BacktestJob) -> dict[str, Any]:
+        """Return the request as understood: names resolved, the range as the bars it holds."""
+        return {**job.request.model_dump(mode="json"), "model_path": job.model_path, "bars": job.bars}
+
+    def make_bridge(self, operation_id: str, job: BacktestJob) -> BacktestProgressBridge:
+        """Return the bridge for one run."""
+        return BacktestProgressBridge(operation_id, job.request.symbol, job.request.timeframe, job.bars)
+
+    def run(self, job: BacktestJob, bridge: BacktestProgressBridge, token: CancellationToken) -> Outcome:
+        """Run the engine in this thread."""
+        from ktrdr_engine.backtesting.engine import BacktestingEngine
+
+        try:
+            return _outcome(BacktestingEngine(job).run(bridge, token))
+        except OperationCancelled as stop:
+            partial = _outcome(stop.partial) if isinstance(stop.partial, BacktestResults) else None
+            raise OperationCancelled(stop.message, partial=partial) from None
+
+
+def _outcome(results: BacktestResults) -> Outcome:
+    return Outcome(results.to_json(), results.tables, _headline(results))
+
+
+def _headline(results: BacktestResults) -> str:
+    parts = [f"return {results.total_return:+.2%}"] if results.total_return is not None else []
+    if results.sharpe_ratio is not None:
+        parts.append(f"Sharpe {results.sharpe_ratio:.2f}")
+    return ", ".join([*parts, f"{results.total_trades} trades"])
