@@ -1,0 +1,168 @@
+"""What the parts of a strategy say of each other, and of the registry of indicators.
+
+Works on the mapping as it was read, so that these mistakes are found together with those of `schema`: whatever has
+the wrong shape is passed over here, `schema` reports it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Final
+
+from ktrdr_engine.errors import did_you_mean
+from ktrdr_engine.features.registry import INDICATORS
+from ktrdr_engine.strategy.places import Path
+from ktrdr_engine.strategy.planning import split_reference
+from ktrdr_engine.strategy.problems import Problem
+from ktrdr_engine.strategy.schema import WORD
+from ktrdr_engine.strategy.unsupported import COMPOSED_INDICATORS, REPAINTING
+
+MOST_PROBLEMS: Final = 200
+"""More are not looked for: a file of garbage should not keep the search for near names busy."""
+
+Root = Mapping[str, object]
+
+
+def reference_problems(root: Root) -> list[Problem]:
+    """Return every mistake that needs more than one place, or the registry, to be seen."""
+    return list(islice((problem for check in _CHECKS for problem in check(root)), MOST_PROBLEMS))
+
+
+def _section(root: object, *keys: str) -> Mapping[str, object]:
+    for key in keys:
+        root = root.get(key) if isinstance(root, Mapping) else None
+    return root if isinstance(root, Mapping) else {}
+
+
+def _symbols(root: Root) -> Iterator[Problem]:
+    symbols = _section(root, "training_data", "symbols")
+    path: Path = ("training_data", "symbols")
+    wanted, unwanted = {"single": ("symbol", "list"), "multi_symbol": ("list", "symbol")}.get(
+        str(symbols.get("mode")), ("", "")
+    )
+    if wanted and not symbols.get(wanted):
+        example = "symbol: EURUSD" if wanted == "symbol" else "list: [AAPL, MSFT]"
+        yield Problem((*path, wanted), None, f"mode {symbols['mode']} needs {wanted}", f"Add `{example}`.")
+    if unwanted and symbols.get(unwanted):
+        other = "multi_symbol" if unwanted == "list" else "single"
+        yield Problem(
+            (*path, unwanted),
+            symbols[unwanted],
+            f"mode {symbols['mode']} takes no {unwanted}",
+            f"Leave it out, or set mode: {other}.",
+        )
+    listed = symbols.get("list")
+    yield from _repeated(listed if isinstance(listed, list) else [], (*path, "list"))
+
+
+def _repeated(values: list[object], path: Path) -> Iterator[Problem]:
+    for index, value in enumerate(values):
+        if value is not None and value in values[:index]:
+            yield Problem((*path, index), value, "it is listed a second time", "Keep one of them.")
+
+
+def _indicators(root: Root) -> Iterator[Problem]:
+    for id, written in _section(root, "indicators").items():
+        if isinstance(written, Mapping) and isinstance(written.get("type"), str):
+            yield from _indicator(("indicators", id), dict(written))
+
+
+def _indicator(path: Path, written: dict[str, object]) -> Iterator[Problem]:
+    type = str(written.pop("type"))
+    if type == "zigzag":
+        yield Problem((*path, "type"), type, REPAINTING, "Use it in training.labels: {source: zigzag}.")
+    elif type in COMPOSED_INDICATORS:
+        yield Problem((*path, "type"), type, "not supported yet", f"Supported: {', '.join(sorted(INDICATORS))}.")
+    elif type not in INDICATORS:
+        yield Problem((*path, "type"), type, "there is no such indicator", did_you_mean(type, INDICATORS).strip())
+    else:
+        for problem in INDICATORS[type].problems(written):
+            place = (*path, problem.parameter) if problem.parameter else path
+            yield Problem(place, problem.value, problem.problem, problem.repair)
+
+
+def _fuzzy_sets(root: Root) -> Iterator[Problem]:
+    for name, written in _section(root, "fuzzy_sets").items():
+        if not isinstance(written, Mapping):
+            continue
+        path: Path = ("fuzzy_sets", name)
+        yield from _reference(root, (*path, "indicator"), written.get("indicator"))
+        memberships = [key for key in written if key != "indicator"]
+        if not memberships:
+            yield Problem(path, None, "it has no membership function", "Add one, like `oversold: [0, 20, 35]`.")
+        for key in memberships:
+            if not re.fullmatch(WORD, key):
+                yield Problem(
+                    (*path, key), None, "the name has characters that names may not have",
+                    "Use letters, digits and _, beginning with a letter.",
+                )  # fmt: skip
+
+
+def _reference(root: Root, path: Path, reference: object) -> Iterator[Problem]:
+    if not isinstance(reference, str):
+        return
+    indicators = _section(root, "indicators")
+    id, output = split_reference(reference)
+    if id not in indicators:
+        known = did_you_mean(id, indicators).strip()
+        yield Problem(path, reference, f"there is no indicator {id!r}", known or "Declare it under indicators.")
+        return
+    spec = INDICATORS.get(str(_section(indicators, id).get("type")))
+    if spec and (problem := spec.output_problem(output)):
+        hint = did_you_mean(output, spec.outputs) if output else f" Write {id}.{spec.outputs[0]}."
+        yield Problem(path, reference, problem.problem, f"{problem.repair}{hint}")
+
+
+def _nn_inputs(root: Root) -> Iterator[Problem]:
+    listed = root.get("nn_inputs")
+    inputs = [item if isinstance(item, Mapping) else {} for item in listed] if isinstance(listed, list) else []
+    for index, item in enumerate(inputs):
+        if item:
+            yield from _nn_input(root, ("nn_inputs", index), item)
+    yield from _repeated([item or None for item in inputs], ("nn_inputs",))
+
+
+def _nn_input(root: Root, path: Path, item: Mapping[str, object]) -> Iterator[Problem]:
+    if ("fuzzy_set" in item) == ("raw_indicator" in item):
+        yield Problem(path, dict(item), "name either a fuzzy_set or a raw_indicator", "Keep exactly one of the two.")
+    fuzzy_set, sets = item.get("fuzzy_set"), _section(root, "fuzzy_sets")
+    if isinstance(fuzzy_set, str) and fuzzy_set not in sets:
+        known = did_you_mean(fuzzy_set, sets).strip()
+        yield Problem((*path, "fuzzy_set"), fuzzy_set, "there is no such fuzzy set", known or "Declare it first.")
+    if "fuzzy_set" in item and "normalization" in item:
+        yield Problem(
+            (*path, "normalization"), item["normalization"], "fuzzy degrees are not normalised", "Leave it out."
+        )
+    yield from _reference(root, (*path, "raw_indicator"), item.get("raw_indicator"))
+    yield from _input_timeframes(root, (*path, "timeframes"), item.get("timeframes", "all"))
+
+
+def _input_timeframes(root: Root, path: Path, written: object) -> Iterator[Problem]:
+    own = _section(root, "training_data", "timeframes").get("timeframe")
+    if isinstance(own, str) and written not in ("all", own, ["all"], [own]):
+        yield Problem(path, written, f"the strategy works on {own} bars only", f"Write all, or [{own}].")
+
+
+def _data_split(root: Root) -> Iterator[Problem]:
+    written = _section(root, "training", "data_split")
+    shares = {"train": 0.7, "validation": 0.15, "test": 0.15} | dict(written)
+    numbers = [share for share in shares.values() if isinstance(share, int | float)]
+    if len(numbers) == 3 and all(0 < share < 1 for share in numbers) and not math.isclose(sum(numbers), 1):
+        yield Problem(
+            ("training", "data_split"),
+            dict(written),
+            f"train, validation and test sum to {sum(numbers):g}, not 1",
+            "For example {train: 0.7, validation: 0.15, test: 0.15}.",
+        )
+
+
+_CHECKS: Final[tuple[Callable[[Root], Iterator[Problem]], ...]] = (
+    _symbols,
+    _indicators,
+    _fuzzy_sets,
+    _nn_inputs,
+    _data_split,
+)

@@ -1,0 +1,256 @@
+"""What a strategy file may hold: every section, field, range and default, strict and frozen.
+
+The names are those of KTRDR strategy files, version 3. Ranges of indicator parameters and membership functions come
+from `features.registry`. What sections say of each other is checked in `references`; use `loader` to get both.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, Self
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from ktrdr_engine.bars.timeframe import Timeframe
+from ktrdr_engine.errors import did_you_mean
+from ktrdr_engine.features.plan import FeaturePlan
+from ktrdr_engine.features.registry import MEMBERSHIPS
+from ktrdr_engine.strategy.planning import feature_plan
+
+FRACTION: Final = "fraction"
+"""Marks a number that people like to write in percent."""
+
+WORD: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
+
+Word = Annotated[str, Field(pattern=WORD, max_length=60)]
+Ticker = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=40)]
+Part = Annotated[float, Gt(0), Lt(1), FRACTION]
+Layer = Annotated[int, Ge(1), Le(1024)]
+
+
+def _as_list(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+class Section(BaseModel):
+    """A mapping in the file: unknown keys, text for numbers, NaN and infinity are all refused."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Symbols(Section):
+    """What the model is trained on: one symbol, or several."""
+
+    mode: Literal["single", "multi_symbol"] = Field(examples=["single"])
+    symbol: Ticker | None = None
+    symbols: Annotated[tuple[Ticker, ...], Field(strict=False)] = Field((), alias="list", max_length=50)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the symbols in either mode."""
+        return (self.symbol,) if self.symbol is not None else self.symbols
+
+
+class Timeframes(Section):
+    """The bars the strategy works on."""
+
+    mode: Literal["single"] = Field(examples=["single"])
+    timeframe: Annotated[Timeframe, Field(strict=False)] = Field(examples=["1h"])
+
+
+class TrainingData(Section):
+    """Symbols, timeframes, and how many bars before the first one wanted are read to settle the indicators."""
+
+    symbols: Symbols = Field(examples=["{mode: single, symbol: EURUSD}"])
+    timeframes: Timeframes = Field(examples=["{mode: single, timeframe: 1h}"])
+    history_required: int = Field(0, ge=0, le=100_000)
+
+
+class Indicator(BaseModel):
+    """An indicator of the registry; the keys beside `type` are its parameters."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Any]
+
+    type: str = Field(examples=["rsi"])
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters as written."""
+        return dict(self.__pydantic_extra__)
+
+
+class Membership(Section):
+    """One membership function; `[a, b, c]` is short for triangular, `[a, b, c, d]` for trapezoidal."""
+
+    type: str = Field(examples=["gaussian"])
+    parameters: Annotated[tuple[float, ...], Field(strict=False)] = Field(examples=["[0, 20, 35]"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, value: object) -> object:
+        if isinstance(value, list | tuple):
+            shapes = {3: "triangular", 4: "trapezoidal"}
+            if len(value) not in shapes:
+                raise _mistake(
+                    f"a bare list has 3 numbers (triangular) or 4 (trapezoidal), not {len(value)}",
+                    "For another function write {type: gaussian, parameters: [mean, sigma]}.",
+                )
+            return {"type": shapes[len(value)], "parameters": value}
+        if not isinstance(value, dict | Membership):
+            raise _mistake(
+                "this is not a membership function; beside `indicator` a fuzzy set holds nothing else",
+                "Give [a, b, c], [a, b, c, d] or {type: ..., parameters: [...]}.",
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _fits_its_function(self) -> Self:
+        if self.type not in MEMBERSHIPS:
+            raise _mistake(
+                f"there is no membership function {self.type!r}", did_you_mean(self.type, MEMBERSHIPS).strip()
+            )
+        if problem := MEMBERSHIPS[self.type].problem(self.parameters):
+            raise _mistake(problem.problem, problem.repair)
+        return self
+
+
+class FuzzySet(BaseModel):
+    """Membership functions over one output of an indicator; the keys beside `indicator` are their names."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Membership]
+
+    indicator: str = Field(examples=["rsi_14"])
+
+    @property
+    def memberships(self) -> dict[str, Membership]:
+        """Return the membership functions by name, as ordered in the file."""
+        return dict(self.__pydantic_extra__)
+
+
+class NnInput(Section):
+    """One input of the network: a fuzzy set, or the raw value of an indicator."""
+
+    fuzzy_set: str | None = None
+    raw_indicator: str | None = None
+    normalization: Literal["minmax", "zscore", "none"] | None = None
+    timeframes: Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_as_list)] = ("all",)
+
+
+class Architecture(Section):
+    """The layers between the features and the three logits."""
+
+    hidden_layers: Annotated[tuple[Layer, ...], Field(strict=False)] = Field((50, 25), min_length=1, max_length=8)
+    activation: Literal["relu", "leaky_relu", "gelu", "tanh", "sigmoid"] = "relu"
+    dropout: Annotated[float, Ge(0), Le(0.9), FRACTION] = 0.0
+
+
+class Lags(Section):
+    """How much of the past a row holds: lags 0 to `lookback_periods` of every input."""
+
+    lookback_periods: int = Field(0, ge=0, le=50)
+
+
+class Model(Section):
+    """The kind of network and its shape."""
+
+    type: Literal["mlp"] = Field(examples=["mlp"])
+    architecture: Architecture = Architecture()
+    features: Lags = Lags()
+
+
+class Filters(Section):
+    """What keeps a decision from being acted on."""
+
+    min_signal_separation: int = Field(0, ge=0, le=10_000, description="bars since the last fill")
+
+
+class Decisions(Section):
+    """How probabilities become decisions."""
+
+    output_format: Literal["classification"] = "classification"
+    confidence_threshold: Annotated[float, Ge(0), Le(1), FRACTION] = 0.6
+    position_awareness: bool = True
+    allow_short_from_flat: bool = False
+    filters: Filters = Filters()
+
+
+class Execution(Section):
+    """How decisions are filled; stops are fractions of the entry price."""
+
+    position_fraction: Annotated[float, Gt(0), Le(1), FRACTION] = 1.0
+    fractional_units: bool = True
+    stop_loss: Part | None = None
+    take_profit: Part | None = None
+    trailing_stop: Part | None = None
+
+
+class Labels(Section):
+    """What the network is taught: where the price goes within `lookahead` bars, by at least `threshold`."""
+
+    source: Literal["zigzag", "forward_return", "triple_barrier"] = "zigzag"
+    threshold: Part = 0.03
+    lookahead: int = Field(20, ge=1, le=10_000)
+
+
+class DataSplit(Section):
+    """The shares of the rows, by time, oldest first; they sum to 1."""
+
+    train: Part = 0.7
+    validation: Part = 0.15
+    test: Part = 0.15
+
+
+class EarlyStopping(Section):
+    """Stop after `patience` epochs in which the validation loss fell by less than `min_delta`."""
+
+    patience: int = Field(15, ge=1, le=10_000)
+    min_delta: float = Field(0.001, ge=0, le=1)
+
+
+class Training(Section):
+    """How the model is trained."""
+
+    labels: Labels = Labels()
+    epochs: int = Field(100, ge=1, le=10_000)
+    learning_rate: float = Field(0.001, gt=0, le=1)
+    batch_size: int = Field(32, ge=1, le=65_536)
+    data_split: DataSplit = DataSplit()
+    early_stopping: EarlyStopping | None = EarlyStopping()
+    seed: int = Field(0, ge=0, le=2**32 - 1)
+
+
+class StrategyConfig(Section):
+    """A whole strategy. Made by `loader`, which also checks what the sections say of each other."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100, examples=["my_strategy"])
+    version: str = Field("1.0.0", min_length=1, max_length=40)
+    description: str = Field("", max_length=4000)
+    training_data: TrainingData = Field(examples=["{symbols: ..., timeframes: ...}"])
+    indicators: dict[Word, Indicator] = Field(min_length=1, max_length=100, examples=["{rsi_14: {type: rsi}}"])
+    fuzzy_sets: dict[Word, FuzzySet] = Field({}, max_length=100)
+    nn_inputs: Annotated[tuple[NnInput, ...], Field(strict=False)] = Field(
+        min_length=1, max_length=200, examples=["[{fuzzy_set: rsi_zone, timeframes: all}]"]
+    )
+    model: Model = Field(examples=["{type: mlp}"])
+    decisions: Decisions = Decisions()
+    execution: Execution = Execution()
+    training: Training = Training()
+
+    def feature_plan(self) -> FeaturePlan:
+        """Return what to compute from bars.
+
+        Raises:
+            StrategyError: Sections contradict each other; never for a strategy that came from `loader`.
+        """
+        return feature_plan(self)
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return the strategy as `loader.check_mapping` reads it, defaults filled in."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def _mistake(problem: str, repair: str) -> PydanticCustomError:
+    return PydanticCustomError("mistake", "{problem}", {"problem": problem, "repair": repair})
