@@ -1,0 +1,143 @@
+"""The commands and their options, nothing else: what a command does lives in the module it imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from ktrdr_engine import __version__
+from ktrdr_engine.backtesting.models import DEFAULT_CAPITAL, DEFAULT_COMMISSION, DEFAULT_SLIPPAGE
+from ktrdr_engine.cli.running import running
+
+app = typer.Typer(
+    help="Backtest neural strategies on real prices, from the shell or from an agent.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+operations = typer.Typer(help="Look at operations of this and of earlier sessions.", no_args_is_help=True)
+app.add_typer(operations, name="operations")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+OperationId = Annotated[str, typer.Argument(help="As `operations list` shows it.", metavar="OPERATION_ID")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ktrdr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo() -> None:
+    """See what an agent sees: start the MCP server, drive it with a client, show the results."""
+    # A process of its own: the engine must not import the MCP package.
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "ktrdr_mcp.demo"], check=False).returncode)
+
+
+@app.command()
+def backtest(
+    *,
+    symbol: Annotated[str, typer.Option(help="Instrument, for example EURUSD.")],
+    timeframe: Annotated[str, typer.Option(help="Bar length: 1m 5m 15m 30m 1h 4h 1d 1w.")],
+    strategy: Annotated[str, typer.Option(help="Strategy file, for example strategies/rsi_mean_reversion.yaml.")],
+    model: Annotated[str | None, typer.Option(help="Model file; without it the newest for that strategy.")] = None,
+    start: Annotated[str, typer.Option(help="First day or time, ISO-8601, UTC.")],
+    end: Annotated[str, typer.Option(help="Last day or time; a bare date includes its whole day.")],
+    capital: Annotated[float, typer.Option(help="Initial capital.")] = DEFAULT_CAPITAL,
+    commission: Annotated[float, typer.Option(help="Fraction per fill: 0.001 is 0.1 %.")] = DEFAULT_COMMISSION,
+    slippage: Annotated[float, typer.Option(help="Fraction per fill: 0.001 is 0.1 %.")] = DEFAULT_SLIPPAGE,
+    json: Json = False,
+) -> None:
+    """Run one backtest here and show its results; Ctrl-C cancels it."""
+    from ktrdr_engine.cli.backtest import run_backtest
+
+    arguments = {
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "strategy_config_path": strategy,
+        "model_path": model,
+        "start_date": start,
+        "end_date": end,
+        "initial_capital": capital,
+        "commission": commission,
+        "slippage": slippage,
+    }
+    with running() as settings:
+        raise typer.Exit(run_backtest(settings, arguments, as_json=json))
+
+
+@operations.command("list")
+def list_operations(
+    status: Annotated[str | None, typer.Option(help="Only these: RUNNING, COMPLETED, ...")] = None,
+    operation_type: Annotated[str | None, typer.Option("--type", help="Only these: BACKTESTING, ...")] = None,
+    limit: Annotated[int, typer.Option(help="Most rows to show.", min=1, max=500)] = 20,
+    offset: Annotated[int, typer.Option(help="Rows to skip.", min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """List operations, newest first."""
+    from ktrdr_engine.cli.operations import show_list
+
+    with running() as settings:
+        show_list(settings, status=status, operation_type=operation_type, limit=limit, offset=offset, as_json=json)
+
+
+@operations.command("show")
+def show_operation(operation_id: OperationId, json: Json = False) -> None:
+    """Show one operation with its results."""
+    from ktrdr_engine.cli.operations import show_one
+
+    with running() as settings:
+        show_one(settings, operation_id, as_json=json)
+
+
+@operations.command("cancel")
+def cancel_operation(
+    operation_id: OperationId,
+    reason: Annotated[str | None, typer.Option(help="Kept with the operation.")] = None,
+    json: Json = False,
+) -> None:
+    """Cancel an operation, also one that another process of yours runs."""
+    from ktrdr_engine.cli.operations import cancel_one
+
+    with running() as settings:
+        cancel_one(settings, operation_id, reason=reason, as_json=json)
+
+
+@app.command()
+def strategies(json: Json = False) -> None:
+    """List the strategies, yours and the shipped ones."""
+    from ktrdr_engine.cli.listings import show_strategies
+
+    with running() as settings:
+        show_strategies(settings, as_json=json)
+
+
+@app.command()
+def models(json: Json = False) -> None:
+    """List the trained models, yours and the shipped ones."""
+    from ktrdr_engine.cli.listings import show_models
+
+    with running() as settings:
+        show_models(settings, as_json=json)
+
+
+@app.command()
+def data(json: Json = False) -> None:
+    """List the price files, yours and the shipped ones."""
+    from ktrdr_engine.cli.listings import show_data
+
+    with running() as settings:
+        show_data(settings, as_json=json)

@@ -1,0 +1,77 @@
+"""Tables for people: results, operations, listings. `--json` never comes this way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from rich.table import Table
+
+from ktrdr_engine.operations.models import OperationSummary
+
+_MISSING: Final = "-"
+_RATIOS: Final = frozenset(
+    {
+        "total_return",
+        "annual_return",
+        "annual_volatility",
+        "max_drawdown",
+        "win_rate",
+        "exposure",
+        "buy_and_hold_return",
+    }
+)
+_MONEY: Final = frozenset(
+    {"final_value", "initial_capital", "total_commission", "total_slippage", "avg_win", "avg_loss", "expectancy"}
+)
+
+
+def results_table(results: Mapping[str, Any], title: str) -> Table:
+    """Return the results of any operation as two columns; nested values are left out."""
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    for name, value in results.items():
+        if not isinstance(value, dict | list | tuple):
+            table.add_row(name.replace("_", " "), _figure(name, value))
+    return table
+
+
+def operations_table(rows: Iterable[OperationSummary], title: str) -> Table:
+    """Return operations as a table, one row each."""
+    return listing(
+        title,
+        ("operation", "status", "%", "created (UTC)", "what"),
+        (
+            (
+                row.operation_id,
+                row.status.value,
+                f"{row.percentage:.0f}",
+                f"{row.created_at:%Y-%m-%d %H:%M}",
+                row.headline or row.message,
+            )
+            for row in rows
+        ),
+    )
+
+
+def listing(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return a plain table."""
+    table = Table(title=title, title_justify="left")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _figure(name: str, value: object) -> str:
+    if value is None:
+        return _MISSING
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if name in _RATIOS:
+        return f"{value:.2%}"
+    if name in _MONEY:
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

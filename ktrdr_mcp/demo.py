@@ -1,0 +1,134 @@
+"""`ktrdr demo`: a client that drives the server as an agent would, and shows what an agent sees.
+
+It starts `ktrdr-mcp` as a process of its own over stdio, in a folder that is thrown away afterwards, so the user's own
+operations stay untouched. Prices, strategy and model are the shipped ones.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from typing import Any
+
+import anyio
+from mcp import Client, MCPError, StdioServerParameters
+from mcp_types import CallToolResult, TextContent, TextResourceContents
+from rich.console import Console
+
+from ktrdr_engine.cli.tables import results_table
+
+_BACKTEST = {
+    "symbol": "EURUSD",
+    "timeframe": "1h",
+    "strategy_config_path": "strategies/rsi_mean_reversion.yaml",
+    "model_path": "models/rsi_mlp_v1.0.0.pt",
+    "start_date": "2017-01-02",
+    "end_date": "2017-12-29",
+}
+_WAIT_SECONDS = 20
+_MAX_WAITS = 6
+_SHOWN_LINES = 12
+_FAILED = 1
+_INTERRUPTED = 130
+
+
+class DemoError(Exception):
+    """The session did not go as it must; the message says where."""
+
+
+def main() -> int:
+    """Run the session and return an exit code: 0 when everything went as it must."""
+    console = Console(highlight=False, soft_wrap=True)
+    code = 0
+    with tempfile.TemporaryDirectory(prefix="ktrdr-demo-") as home:
+        try:
+            anyio.run(_session, console, home)
+        except* (DemoError, MCPError) as failed:
+            console.print(f"The demo failed: {_first(failed)}", style="red", markup=False)
+            code = _FAILED
+        except* KeyboardInterrupt:
+            code = _INTERRUPTED
+    return code
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
+async def _session(console: Console, home: str) -> None:
+    # One at a time, so that the second backtest has to queue and there is something to cancel.
+    environment = {**os.environ, "KTRDR_HOME": home, "KTRDR_MAX_CONCURRENT_OPERATIONS": "1"}
+    server = StdioServerParameters(command=sys.executable, args=["-m", "ktrdr_mcp.main"], env=environment)
+    console.print("Starting ktrdr-mcp as a subprocess and connecting over stdio ...")
+    async with Client(server) as client:
+        await _Agent(client, console).work()
+
+
+class _Agent:
+    """What an agent does with the tools, each call and its answer printed."""
+
+    def __init__(self, client: Client, console: Console) -> None:
+        self._client = client
+        self._console = console
+
+    async def work(self) -> None:
+        """List the tools, run a backtest, cancel another one, read metrics and trades, show the results."""
+        await self._list_tools()
+        wanted = await self._start()
+        unwanted = await self._start(initial_capital=50_000)
+        cancelled = await self._call("cancel", operation_id=unwanted, reason="one is enough")
+        self._must(cancelled["status"] == "CANCELLED", f"cancel gave {cancelled['status']}")
+        operation = await self._result_of(wanted)
+        await self._call("get_metrics", operation_id=wanted, limit=200)
+        await self._read(f"ktrdr://operations/{wanted}/trades")
+        await self._call("list_operations")
+        title = "EURUSD 1h, 2017, strategies/rsi_mean_reversion.yaml"
+        self._console.print("\n", results_table(operation["results"], title))
+
+    async def _list_tools(self) -> None:
+        tools = (await self._client.list_tools()).tools
+        self._say(f"tools/list ({self._client.protocol_version})")
+        self._answer("\n".join(f"{tool.name:16} {(tool.description or '').split('. ')[0]}." for tool in tools))
+
+    async def _start(self, **changes: Any) -> str:
+        started = await self._call("start_backtest", **_BACKTEST, **changes)
+        return str(started["operation_id"])
+
+    async def _result_of(self, operation_id: str) -> dict[str, Any]:
+        for _ in range(_MAX_WAITS):
+            operation = await self._call("get_operation", operation_id=operation_id, wait_seconds=_WAIT_SECONDS)
+            if operation["status"] not in ("PENDING", "RUNNING"):
+                break
+        self._must(operation["status"] == "COMPLETED", f"the backtest is {operation['status']}")
+        return operation
+
+    async def _call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        self._say(f"{tool}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})")
+        result: CallToolResult = await self._client.call_tool(tool, arguments)
+        text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+        self._answer(text)
+        self._must(not result.is_error and result.structured_content is not None, text)
+        return dict(result.structured_content or {})
+
+    async def _read(self, uri: str) -> None:
+        self._say(f"resources/read {uri}")
+        contents = (await self._client.read_resource(uri)).contents
+        self._answer("\n".join(item.text for item in contents if isinstance(item, TextResourceContents)))
+
+    def _say(self, line: str) -> None:
+        self._console.print(f"\n> {line}", style="bold cyan", markup=False)
+
+    def _answer(self, text: str) -> None:
+        lines = text.splitlines()
+        self._console.print("\n".join(lines[:_SHOWN_LINES]), markup=False)
+        if len(lines) > _SHOWN_LINES:
+            self._console.print(f"... {len(lines) - _SHOWN_LINES} more lines", style="dim")
+
+    def _must(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            raise DemoError(otherwise)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

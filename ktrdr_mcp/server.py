@@ -1,0 +1,66 @@
+"""The server object: the tools, the resources and the instructions over one application.
+
+It serves every transport and both protocol eras; who owns the process is `main`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from mcp.server import MCPServer
+
+from ktrdr_engine import __version__
+from ktrdr_mcp.completions import add_completions
+from ktrdr_mcp.resources import add_resources
+from ktrdr_mcp.tools.backtesting import backtesting_tools
+from ktrdr_mcp.tools.operations import operations_tools
+
+if TYPE_CHECKING:
+    from ktrdr_engine.composition import Application
+
+INSTRUCTIONS = """\
+ktrdr backtests neural trading strategies on real prices. Long work runs in the background as operations.
+The main job:
+1. start_backtest: symbol, timeframe, strategy_config_path, start_date, end_date. It answers at once with operation_id.
+2. get_operation(operation_id, wait_seconds=20) answers when the run ends; repeat while its status is RUNNING.
+3. COMPLETED: the results are in that reply. get_metrics pages through bars and trades; the resources
+   ktrdr://operations/{operation_id}/trades, /equity and /results hold them whole.
+Shipped and ready: strategies/rsi_mean_reversion.yaml on EURUSD 1h, 2017-01-02 to 2017-12-29. A wrong name is answered
+with the names that exist. ktrdr://strategies/{name} shows a strategy.
+Ratios are fractions: 0.02 is 2 %. cancel stops an operation, list_operations finds earlier ones. Errors say what to
+repair: correct the call and repeat it."""
+
+
+def create_server(
+    application: Application, *, on_disconnect: Callable[[], None] = lambda: None
+) -> MCPServer[Application]:
+    """Return the MCP server over an open application.
+
+    Args:
+        application: Whose operations it shows; it belongs to the process, not to a connection.
+        on_disconnect: Called when a connection ends, for whatever reason.
+    """
+
+    @asynccontextmanager
+    async def connection(_: MCPServer[Application]) -> AsyncIterator[Application]:
+        try:
+            yield application
+        finally:
+            on_disconnect()
+
+    server = MCPServer(
+        "ktrdr",
+        title="ktrdr backtesting lab",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        tools=[*backtesting_tools(application.backtesting), *operations_tools(application.operations)],
+        log_level="WARNING",
+        lifespan=connection,
+        # Nothing here ever changes while connected, so no change notifications are promised.
+        subscriptions=False,
+    )
+    add_resources(server, application)
+    add_completions(server, application)
+    return server

@@ -1,0 +1,178 @@
+"""The tools that follow operations of any kind: state, history, cancel, list."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from mcp.server.mcpserver import Context
+from mcp_types import CallToolResult, ToolAnnotations
+from pydantic import BeforeValidator, Field
+
+from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage, OperationStatus, OperationType
+from ktrdr_engine.operations.service import OperationsService
+from ktrdr_mcp.arguments import StrictTool, refuse_booleans
+from ktrdr_mcp.fitting import fitting_metrics, fitting_operation, fitting_page
+from ktrdr_mcp.views import cancelled_text, metrics_text, operation_text, operations_text, reply
+
+_ID = "op_backtest_20250103_k3v9x2m7qa"
+_PROGRESS_SECONDS = 2.0
+
+StatusName = Literal["PENDING", "RUNNING", "CANCELLING", "COMPLETED", "FAILED", "CANCELLED"]
+TypeName = Literal["BACKTESTING", "TRAINING", "DATA_LOADING"]
+
+OperationId = Annotated[
+    str, Field(min_length=1, max_length=100, description="From a start tool or list_operations", examples=[_ID])
+]
+Refresh = Annotated[bool, Field(description="True: look now, even if the last look is less than a second old")]
+WaitSeconds = Annotated[
+    float,
+    Field(ge=0, le=25, allow_inf_nan=False, description="Wait up to so long for the end; 0 answers at once"),
+    BeforeValidator(refuse_booleans),
+]
+Cursor = Annotated[
+    int,
+    Field(ge=0, description="0 for the beginning, else the new_cursor of the last reply"),
+    BeforeValidator(refuse_booleans),
+]
+MetricsLimit = Annotated[
+    int, Field(ge=1, le=500, description="Most entries in one reply"), BeforeValidator(refuse_booleans)
+]
+Reason = Annotated[str | None, Field(max_length=500, description="Kept with the operation")]
+ListLimit = Annotated[int, Field(ge=1, le=100, description="Most rows in one reply"), BeforeValidator(refuse_booleans)]
+Offset = Annotated[int, Field(ge=0, description="Rows to skip, newest first"), BeforeValidator(refuse_booleans)]
+
+
+def operations_tools(operations: OperationsService) -> list[StrictTool]:
+    """Return the tools over `operations`, in the order in which an agent meets them."""
+    return [_get_operation(operations), _get_metrics(operations), _cancel(operations), _list_operations(operations)]
+
+
+def _get_operation(operations: OperationsService) -> StrictTool:
+    async def get_operation(
+        operation_id: OperationId, ctx: Context, force_refresh: Refresh = False, wait_seconds: WaitSeconds = 0
+    ) -> Annotated[CallToolResult, Operation]:
+        """Returns the `status`, the `progress` and, once COMPLETED, the `results` of an operation.
+
+        Use it after a start tool; with `wait_seconds` it answers as soon as the operation ends, so there is no need
+        to ask again and again.
+        Call `get_metrics` next for the history and the trades, or `cancel` to stop it.
+        """
+        waits = _Waits(operations, operation_id, ctx)
+        operation = await waits.until_over(wait_seconds, force_refresh=force_refresh)
+        return reply(operation_text(operation), fitting_operation(operation))
+
+    return StrictTool.declare(
+        get_operation,
+        title="Show an operation",
+        example=f'get_operation(operation_id="{_ID}", wait_seconds=20)',
+        annotations=_read_only(),
+    )
+
+
+class _Waits:
+    """Waits for the end of one operation, telling a client that asked how far it is."""
+
+    def __init__(self, operations: OperationsService, operation_id: str, context: Context) -> None:
+        self._operations = operations
+        self._operation_id = operation_id
+        self._context = context
+
+    async def until_over(self, seconds: float, *, force_refresh: bool) -> Operation:
+        """Return the operation once it is over or `seconds` have passed."""
+        if not seconds:
+            return await self._look(0.0, force_refresh=force_refresh)
+        operation = await self._look(0.0, force_refresh=force_refresh)
+        for share in self._shares(seconds):
+            if operation.status.is_final:
+                break
+            await self._context.report_progress(operation.progress.percentage, 100, operation.progress.message)
+            operation = await self._look(share, force_refresh=True)
+        return operation
+
+    async def _look(self, wait_seconds: float, *, force_refresh: bool) -> Operation:
+        return await self._operations.get_operation(
+            self._operation_id, force_refresh=force_refresh, wait_seconds=wait_seconds
+        )
+
+    def _shares(self, seconds: float) -> list[float]:
+        meta = self._context.request_context.meta or {}
+        if "progress_token" not in meta:
+            return [seconds]
+        whole, rest = divmod(seconds, _PROGRESS_SECONDS)
+        return [_PROGRESS_SECONDS] * int(whole) + ([rest] if rest else [])
+
+
+def _get_metrics(operations: OperationsService) -> StrictTool:
+    async def get_metrics(
+        operation_id: OperationId, cursor: Cursor = 0, limit: MetricsLimit = 50
+    ) -> Annotated[CallToolResult, MetricsPage]:
+        """Returns the next page of an operation's history: `metrics` by bucket, `new_cursor`, `has_more`, `dropped`.
+
+        Use it to watch a running backtest (bars, trades) or to read the history of a finished one, also after a
+        restart.
+        Call it again with `cursor` set to `new_cursor` while `has_more` is true.
+        """
+        page = await fitting_metrics(
+            limit, lambda fewer: operations.get_operation_metrics(operation_id, cursor=cursor, limit=fewer)
+        )
+        return reply(metrics_text(operation_id, page), page)
+
+    return StrictTool.declare(
+        get_metrics,
+        title="Read the history of an operation",
+        example=f'get_metrics(operation_id="{_ID}", cursor=0, limit=50)',
+        annotations=_read_only(),
+    )
+
+
+def _cancel(operations: OperationsService) -> StrictTool:
+    async def cancel(operation_id: OperationId, reason: Reason = None) -> Annotated[CallToolResult, Operation]:
+        """Stops an operation that waits or runs; one that has ended stays as it is.
+
+        Use it when its result is not wanted any more; what was computed so far is kept in `results`, marked partial.
+        Call `get_operation` next if the `status` is still CANCELLING.
+        """
+        operation = await operations.cancel_operation(operation_id, reason=reason)
+        return reply(cancelled_text(operation), fitting_operation(operation))
+
+    return StrictTool.declare(
+        cancel,
+        title="Cancel an operation",
+        example=f'cancel(operation_id="{_ID}", reason="wrong dates")',
+        annotations=ToolAnnotations(
+            read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
+        ),
+    )
+
+
+def _list_operations(operations: OperationsService) -> StrictTool:
+    async def list_operations(
+        status: Annotated[StatusName | None, Field(description="Only these")] = None,
+        operation_type: Annotated[TypeName | None, Field(description="Only these")] = None,
+        limit: ListLimit = 20,
+        offset: Offset = 0,
+    ) -> Annotated[CallToolResult, OperationPage]:
+        """Lists `operations`, newest first, those of earlier sessions too, with `total` and `returned`.
+
+        Use it to find an `operation_id` again or to see what runs.
+        Call `get_operation` next on one of them.
+        """
+        page = await operations.list_operations(
+            status=OperationStatus(status) if status else None,
+            operation_type=OperationType(operation_type) if operation_type else None,
+            limit=limit,
+            offset=offset,
+        )
+        page = fitting_page(page)
+        return reply(operations_text(page, offset), page)
+
+    return StrictTool.declare(
+        list_operations,
+        title="List operations",
+        example='list_operations(status="COMPLETED", limit=20)',
+        annotations=_read_only(),
+    )
+
+
+def _read_only() -> ToolAnnotations:
+    return ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)

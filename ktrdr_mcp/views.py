@@ -1,0 +1,166 @@
+"""Views: what the engine returns, as a few lines a model can read and act on.
+
+Nothing here knows a kind of operation: context and results are shown as the names and values they carry. Every text
+ends with what to call next. Sizes: a text stays under 2 KB, text and structured content together under 20 KB.
+Neighbours: `tools` and `demo` call these; the structured content is the engine's own model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from mcp_types import CallToolResult, TextContent
+from pydantic import BaseModel
+
+from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage, OperationStatus
+from ktrdr_mcp.failures import bounded
+
+MAX_REPLY_CHARACTERS = 20_000
+_MAX_BODY_CHARACTERS = 1_600
+_LINE_WIDTH = 110
+_HEAD_ROWS, _TAIL_ROWS = 3, 5
+_MAX_LIST_ROWS = 20
+_MESSAGE_WIDTH = 400
+_TWO_DECIMALS_FROM = 1_000
+
+
+def reply(text: str, model: BaseModel) -> CallToolResult:
+    """Return the reply of a tool: one text block, and the model as structured content."""
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)], structured_content=model.model_dump(mode="json")
+    )
+
+
+def operation_text(operation: Operation) -> str:
+    """Return an operation as text: state, context, results or error, notes, the next step."""
+    return _text(_operation_lines(operation), _next_step(operation))
+
+
+def cancelled_text(operation: Operation) -> str:
+    """Return what a cancel call achieved."""
+    done = {
+        OperationStatus.CANCELLED: "is cancelled",
+        OperationStatus.CANCELLING: "is stopping",
+    }.get(operation.status, f"had already ended {operation.status}: nothing was cancelled")
+    first = f"{operation.operation_id} {done}."
+    return _text([first, *_operation_lines(operation)], _next_step(operation))
+
+
+def metrics_text(operation_id: str, page: MetricsPage) -> str:
+    """Return a page of metrics as small tables, one a bucket, and where to read on."""
+    rows = sum(len(bucket) for bucket in page.metrics.values())
+    way_on = f"get_metrics(operation_id={operation_id!r}, cursor={page.new_cursor})"
+    return _text(
+        [
+            f"{rows} entries, new_cursor={page.new_cursor}, has_more={_word(page.has_more)}, dropped={page.dropped}",
+            *(line for name, bucket in page.metrics.items() if bucket for line in _bucket_lines(name, bucket)),
+        ],
+        f"{way_on} reads on from here." if page.has_more else f"{way_on} later, for what is new by then.",
+    )
+
+
+def operations_text(page: OperationPage, offset: int) -> str:
+    """Return a page of operations as a table, newest first, and how to see the others."""
+    if not page.operations:
+        return _text([f"No operations here (total {page.total})."], "start_backtest starts one.")
+    after = offset + page.returned
+    more = f"list_operations(offset={after}) shows older ones; " if after < page.total else ""
+    shown = page.operations[:_MAX_LIST_ROWS]
+    hidden = [f"... {page.returned - len(shown)} more in the structured content"] if page.returned > len(shown) else []
+    return _text(
+        [
+            f"{page.returned} of {page.total} operations, newest first",
+            *(
+                f"{row.operation_id}  {row.status}  {row.percentage:.0f} %  {bounded(row.headline or row.message, 60)}"
+                for row in shown
+            ),
+            *hidden,
+        ],
+        f"{more}get_operation(operation_id=...) shows one.",
+    )
+
+
+def _text(lines: Iterable[str], way_on: str) -> str:
+    return f"{bounded(chr(10).join(lines), _MAX_BODY_CHARACTERS)}\nNext: {way_on}"
+
+
+def _operation_lines(operation: Operation) -> Iterator[str]:
+    yield _headline(operation)
+    yield from _pairs_lines({} if operation.results else operation.progress.context)
+    yield from _results_lines(operation.results or {})
+    yield from (f"warning: {bounded(warning, _MESSAGE_WIDTH)}" for warning in operation.warnings)
+
+
+def _headline(operation: Operation) -> str:
+    progress = operation.progress
+    steps = f", step {progress.current_step} of {progress.total_steps}" if progress.total_steps else ""
+    stale = f" (stale: as of {operation.updated_at:%Y-%m-%dT%H:%M:%SZ})" if operation.stale else ""
+    state = f"{operation.operation_id} {operation.status}{stale} {progress.percentage:.1f} %{steps}"
+    if operation.error:
+        return f"{state}\nError {operation.error.code}: {bounded(operation.error.message, _MESSAGE_WIDTH)}"
+    return f"{state}. {bounded(progress.message, _MESSAGE_WIDTH)}"
+
+
+def _next_step(operation: Operation) -> str:
+    this = f"operation_id={operation.operation_id!r}"
+    if not operation.status.is_final:
+        return (
+            f"get_operation({this}, wait_seconds=20) waits for the end; "
+            f"get_metrics({this}) shows the run so far; cancel({this}) stops it."
+        )
+    if operation.status is OperationStatus.FAILED:
+        return "repair the cause and start it again; list_operations shows the others."
+    if operation.results:
+        uri = f"ktrdr://operations/{operation.operation_id}"
+        return f"get_metrics({this}) for the history; resources {uri}/trades, {uri}/equity, {uri}/results."
+    return "start it again if it is still wanted; list_operations shows the others."
+
+
+def _results_lines(results: Mapping[str, Any]) -> Iterator[str]:
+    if results.get("partial"):
+        yield "Partial results, up to where it was stopped:"
+    scalars = {name: value for name, value in results.items() if name != "partial" and not _is_nested(value)}
+    yield from _pairs_lines({name: value for name, value in scalars.items() if value is not None})
+    if undefined := [name for name, value in scalars.items() if value is None]:
+        yield f"undefined: {', '.join(undefined)}"
+    yield from (f"note: {note}" for note in results.get("notes", ()))
+
+
+def _pairs_lines(values: Mapping[str, Any]) -> Iterator[str]:
+    line = ""
+    for name, value in values.items():
+        pair = f"{name}={_word(value)}"
+        if line and len(line) + len(pair) + 2 > _LINE_WIDTH:
+            yield line
+            line = ""
+        line = f"{line}  {pair}" if line else pair
+    if line:
+        yield line
+
+
+def _bucket_lines(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    columns = list(rows[0])
+    yield f"{name} ({len(rows)}): {' | '.join(columns)}"
+    if len(rows) <= _HEAD_ROWS + _TAIL_ROWS:
+        yield from _table_rows(rows, columns)
+        return
+    yield from _table_rows(rows[:_HEAD_ROWS], columns)
+    yield f"... {len(rows) - _HEAD_ROWS - _TAIL_ROWS} rows between, in the structured content"
+    yield from _table_rows(rows[-_TAIL_ROWS:], columns)
+
+
+def _table_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:
+    yield from (" | ".join(_word(row.get(column)) for column in columns) for row in rows)
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, dict | list | tuple)
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.2f}" if abs(value) >= _TWO_DECIMALS_FROM else f"{value:.6g}"
+    return "null" if value is None else str(value)

@@ -1,0 +1,3 @@
+"""The worker deployable. It does not exist yet: `main` says so and leaves."""
+
+from __future__ import annotations
