@@ -55,9 +55,17 @@ class Catalog:
                 if path.suffix in self.suffixes and path.is_file():
                     return self._contained(path, name)
         raise self.error(
-            f"No file {name!r} in {self.kind}/.{did_you_mean(wanted, self.names())}",
+            f"No file {name!r} in {self.kind}/.{self._suggestion(wanted)}",
             details={"name": name, "known": self.names()},
         )
+
+    def _suggestion(self, wanted: str) -> str:
+        # Without suffixes, which would make every name look alike.
+        return did_you_mean(self._bare(wanted), {self._bare(name) for name in self.names()})
+
+    def _bare(self, name: str) -> str:
+        suffix = next((suffix for suffix in self.suffixes if name.endswith(suffix)), "")
+        return name.removesuffix(suffix)
 
     def _files(self) -> Iterator[Path]:
         for root in self.roots:
@@ -70,7 +78,7 @@ class Catalog:
         if not inner or "\0" in inner or "/" in inner or "\\" in inner or inner.startswith("."):
             raise self.error(
                 f"{name!r} is not a name inside {self.kind}/: give the bare file name, without folders or '..'."
-                f"{did_you_mean(Path(inner).name, self.names())}",
+                f"{self._suggestion(Path(inner).name)}",
                 details={"name": name},
             )
         return inner

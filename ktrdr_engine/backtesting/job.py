@@ -37,9 +37,7 @@ class BacktestJob:
         return len(self.window.series) - self.window.start
 
 
-def prepare(
-    request: BacktestRequest, strategies: StrategyLibrary, models: ModelLibrary, bars: BarStore
-) -> BacktestJob:
+def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: ModelLibrary, bars: BarStore) -> BacktestJob:
     """Find and check everything `request` names.
 
     Raises:

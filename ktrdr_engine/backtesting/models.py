@@ -24,7 +24,9 @@ Symbol = Annotated[
         examples=["EURUSD"],
     ),
 ]
-TimeframeName = Annotated[str, Field(max_length=8, description="Bar length: 1m 5m 15m 30m 1h 4h 1d 1w", examples=["1h"])]
+TimeframeName = Annotated[
+    str, Field(max_length=8, description="Bar length: 1m 5m 15m 30m 1h 4h 1d 1w", examples=["1h"])
+]
 StrategyPath = Annotated[
     str,
     Field(min_length=1, max_length=200, description="Strategy file", examples=["strategies/rsi_mean_reversion.yaml"]),
@@ -167,7 +169,7 @@ class BacktestResults(BaseModel):
     notes: tuple[str, ...] = ()
     provenance: Provenance
     partial: bool = False
-    tables: dict[str, dict[str, object]] = Field(default_factory=dict, exclude=True, repr=False)
+    tables: dict[str, dict[str, Any]] = Field(default_factory=dict, exclude=True, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the results as plain JSON data; `partial` only when true."""

@@ -12,6 +12,8 @@ from ktrdr_engine.operations.history import Bucket
 
 SIDES = ("LONG", "SHORT")
 EXIT_REASONS = ("signal", "stop_loss", "take_profit", "trailing_stop", "end_of_data")
+_SIDE_CODES = {word: code for code, word in enumerate(SIDES)}
+_REASON_CODES = {word: code for code, word in enumerate(EXIT_REASONS)}
 _BARS_KEPT = 1_000
 _TRADES_KEPT = 5_000
 
@@ -124,7 +126,7 @@ class BacktestProgressBridge(ProgressBridge):
         exit_reason: str = "signal",
     ) -> None:
         """Publish a closed trade: times int64 ns UTC, net pnl in account currency, return on entry notional."""
-        side, reason = SIDES.index(trade_type), EXIT_REASONS.index(exit_reason)
+        side, reason = _SIDE_CODES[trade_type], _REASON_CODES[exit_reason]
         self.record("trades", side, reason, entry_time, exit_time, entry_price, exit_price, quantity, pnl, return_)
 
     def describe(self, step: int, total: int, fields: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
