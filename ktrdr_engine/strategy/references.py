@@ -126,17 +126,16 @@ def _nn_inputs(root: Root) -> Iterator[Problem]:
 
 
 def _nn_input(root: Root, path: Path, item: Mapping[str, object]) -> Iterator[Problem]:
-    if ("fuzzy_set" in item) == ("raw_indicator" in item):
+    fuzzy_set, raw, normalization = (item.get(key) for key in ("fuzzy_set", "raw_indicator", "normalization"))
+    sets = _section(root, "fuzzy_sets")
+    if (fuzzy_set is None) == (raw is None):
         yield Problem(path, dict(item), "name either a fuzzy_set or a raw_indicator", "Keep exactly one of the two.")
-    fuzzy_set, sets = item.get("fuzzy_set"), _section(root, "fuzzy_sets")
     if isinstance(fuzzy_set, str) and fuzzy_set not in sets:
         known = did_you_mean(fuzzy_set, sets).strip()
         yield Problem((*path, "fuzzy_set"), fuzzy_set, "there is no such fuzzy set", known or "Declare it first.")
-    if "fuzzy_set" in item and "normalization" in item:
-        yield Problem(
-            (*path, "normalization"), item["normalization"], "fuzzy degrees are not normalised", "Leave it out."
-        )
-    yield from _reference(root, (*path, "raw_indicator"), item.get("raw_indicator"))
+    if fuzzy_set is not None and normalization is not None:
+        yield Problem((*path, "normalization"), normalization, "fuzzy degrees are not normalised", "Leave it out.")
+    yield from _reference(root, (*path, "raw_indicator"), raw)
     yield from _input_timeframes(root, (*path, "timeframes"), item.get("timeframes", "all"))
 
 

@@ -1,0 +1,115 @@
+"""The rows of a training: features and labels of all series, parted by time, normalised by the training rows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr_engine.bars.series import BarSeries
+from ktrdr_engine.errors import DataError
+from ktrdr_engine.features.matrix import build_features
+from ktrdr_engine.features.plan import FeaturePlan, RawInput
+from ktrdr_engine.inference.metadata import Normalization
+from ktrdr_engine.strategy.schema import StrategyConfig
+from ktrdr_engine.training.labels import UNKNOWN, make_labels
+from ktrdr_engine.training.split import PARTS, cut, parts
+
+
+class Rows(NamedTuple):
+    """Rows that can be learned from.
+
+    Attributes:
+        features: float32, shape (n_rows, n_features), finite, before normalisation.
+        labels: int64, shape (n_rows,): BUY 0, HOLD 1, SELL 2.
+        stamps: int64 ns UTC, shape (n_rows,): when each row's bar opens.
+        known: int64 ns UTC, shape (n_rows,): when the last bar its label depends on opens.
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    stamps: NDArray[np.int64]
+    known: NDArray[np.int64]
+
+
+def labelled_rows(config: StrategyConfig, plan: FeaturePlan, series: BarSeries) -> Rows:
+    """Return the rows of one series whose features are finite and whose label is known."""
+    labelled = make_labels(series, config.training.labels)
+    features = build_features(plan, series).values
+    usable = np.flatnonzero(np.isfinite(features).all(axis=1) & (labelled.codes != UNKNOWN))
+    return Rows(
+        features[usable],
+        labelled.codes[usable].astype(np.int64),
+        series.timestamp[usable],
+        series.timestamp[labelled.reach[usable]],
+    )
+
+
+def parted_rows(config: StrategyConfig, plan: FeaturePlan, series: Sequence[BarSeries]) -> dict[str, Rows]:
+    """Return the rows of all series by part: train, validation, test.
+
+    Raises:
+        DataError: A part has no rows, or the training rows have only one label.
+    """
+    collected = [labelled_rows(config, plan, one) for one in series]
+    rows = Rows(*(np.concatenate(columns) for columns in zip(*collected, strict=True)))
+    found = len(rows.labels)
+    if found == 0:
+        raise DataError(f"No bar has both features and a label: {_bars(series)}. Give a longer range.")
+    chosen = parts(rows.stamps, rows.known, cut(rows.stamps, config.training.data_split))
+    for part in PARTS:
+        if len(chosen[part]) == 0:
+            raise DataError(
+                f"No rows are left for {part}: {_bars(series)}, {found} labelled rows. Give a longer range, a shorter "
+                "training.labels.lookahead or a larger share.",
+                details={"part": part, "labelled_rows": found},
+            )
+    result = {part: _chosen(rows, chosen[part]) for part in PARTS}
+    if len(np.unique(result["train"].labels)) < 2:
+        raise DataError(
+            "All training rows have the same label, so there is nothing to learn. Lower training.labels.threshold "
+            f"(now {config.training.labels.threshold:g}) or give a longer range.",
+            details={"threshold": config.training.labels.threshold},
+        )
+    return result
+
+
+def _chosen(rows: Rows, numbers: NDArray[np.intp]) -> Rows:
+    return Rows(rows.features[numbers], rows.labels[numbers], rows.stamps[numbers], rows.known[numbers])
+
+
+def fit_normalization(plan: FeaturePlan, features: NDArray[np.float32]) -> Normalization:
+    """Return the shift and scale of every feature, from training rows alone.
+
+    Fuzzy degrees stay as they are. The lags of a raw input share the numbers of its lag 0.
+
+    Args:
+        plan: What the columns are.
+        features: float32, shape (n_rows, n_features), the training rows.
+    """
+    shifts: list[float] = []
+    scales: list[float] = []
+    lags = plan.lags + 1
+    for item in plan.inputs:
+        for _ in item.names:
+            shift, scale = _fitted(item, features[:, len(shifts)].astype(np.float64))
+            shifts += [shift] * lags
+            scales += [scale] * lags
+    return Normalization(shift=tuple(shifts), scale=tuple(scales))
+
+
+def _fitted(item: object, column: NDArray[np.float64]) -> tuple[float, float]:
+    if not isinstance(item, RawInput) or item.normalization == "none":
+        return 0.0, 1.0
+    if item.normalization == "minmax":
+        shift, width = column.min(), column.max() - column.min()
+    else:
+        shift, width = column.mean(), column.std()
+    # A column that never changes carries nothing: only its level is taken away.
+    return float(shift), 1 / float(width) if width > 0 else 1.0
+
+
+def _bars(series: Sequence[BarSeries]) -> str:
+    return ", ".join(f"{one.symbol} {one.timeframe} has {len(one)} bars" for one in series)
