@@ -87,7 +87,7 @@ def _column(column: pa.ChunkedArray, name: str, source: str) -> NDArray[np.gener
 def _parse_stamps(column: pa.ChunkedArray, source: str) -> NDArray[np.generic]:
     for kind in (pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
         try:
-            return _nanoseconds(pc.cast(column, kind))
+            return _nanoseconds(pc.cast(column, kind), source)
         except pa.ArrowInvalid:
             continue
     return np.array([_parse_one(text, row, source) for row, text in enumerate(column.to_pylist())], dtype=np.int64)
@@ -110,21 +110,22 @@ def _convert_stamps(column: pa.ChunkedArray, source: str) -> NDArray[np.generic]
         )
     zone = column.type.tz if pa.types.is_timestamp(column.type) else None
     try:
-        return _nanoseconds(pc.cast(column, pa.timestamp("ns", zone)))
+        return _nanoseconds(pc.cast(column, pa.timestamp("ns", zone)), source)
     except pa.ArrowInvalid as error:
         raise DataError(f"{source}: a timestamp is outside the years 1678 to 2261 ({error}). Correct it.") from None
 
 
-def _nanoseconds(column: pa.ChunkedArray) -> NDArray[np.generic]:
-    # What is null becomes the smallest integer, which the checks refuse by row.
-    numbers = pc.fill_null(pc.cast(column, pa.int64()), np.iinfo(np.int64).min)
-    return np.asarray(numbers.to_numpy())
+def _nanoseconds(column: pa.ChunkedArray, source: str) -> NDArray[np.generic]:
+    if column.null_count:
+        row = column.to_pylist().index(None) + 1
+        raise DataError(f"{source}, row {row}: the timestamp is missing. Fill it in or remove the row.")
+    return _numpy(pc.cast(column, pa.int64()))
 
 
 def _parse_numbers(column: pa.ChunkedArray, name: str, source: str) -> NDArray[np.generic]:
     trimmed = pc.utf8_trim_whitespace(column)
     try:
-        return np.asarray(pc.cast(trimmed, pa.float64()).to_numpy())
+        return _numpy(pc.cast(trimmed, pa.float64()))
     except pa.ArrowInvalid:
         row, value = next((row, text) for row, text in enumerate(trimmed.to_pylist()) if not _is_number(text))
     shown = f"{value!r} is not a number" if value else "the value is missing"
@@ -144,6 +145,11 @@ def _is_number(text: str | None) -> bool:
 
 def _convert_numbers(column: pa.ChunkedArray, name: str, source: str) -> NDArray[np.generic]:
     try:
-        return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy())
+        return _numpy(pc.fill_null(pc.cast(column, pa.float64(), safe=False), np.nan))
     except pa.ArrowException:
         raise DataError(f"{source}: {name} is stored as {column.type}. Store it as a number.") from None
+
+
+def _numpy(column: pa.ChunkedArray) -> NDArray[np.generic]:
+    # Not through to_numpy, which imports pandas.
+    return np.from_dlpack(column.combine_chunks())

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -135,3 +137,15 @@ def test_threads_may_load_at_once() -> None:
     with ThreadPoolExecutor(4) as pool:
         digests = {series.sha256() for series in pool.map(lambda _: store.load("GOOG", "1d"), range(8))}
     assert len(digests) == 1
+
+
+def test_reading_prices_does_not_load_pandas() -> None:
+    code = """
+import sys
+from ktrdr_engine.bars.store import BarStore
+from ktrdr_engine.catalog import shipped_root
+BarStore((shipped_root(),)).load("GOOG", "1d")
+print("pandas" in sys.modules)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import talib
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ktrdr_engine.bars.series import BarSeries
+from ktrdr_engine.bars.store import BarStore
+from ktrdr_engine.catalog import shipped_root
+from ktrdr_engine.errors import StrategyError
+from ktrdr_engine.features.indicators import compute
+from ktrdr_engine.features.plan import IndicatorPlan
+from ktrdr_engine.features.registry import INDICATORS
+from ktrdr_engine.features.specs import Value
+from tests.features.prices import flat_series, plans, random_series, series
+
+Column = NDArray[np.float64]
+Oracle = Callable[[BarSeries, dict[str, int]], tuple[Column, ...]]
+
+EVERY = pytest.mark.parametrize("name", INDICATORS)
+STORE = BarStore((shipped_root(),))
+
+ORACLES: dict[str, Oracle] = {
+    "rsi": lambda s, p: (talib.RSI(s.close, p["period"]),),
+    "macd": lambda s, p: talib.MACD(s.close, p["fast_period"], p["slow_period"], p["signal_period"]),
+    "sma": lambda s, p: (talib.SMA(s.close, p["period"]),),
+    "ema": lambda s, p: (talib.EMA(s.close, p["period"]),),
+    "wma": lambda s, p: (talib.WMA(s.close, p["period"]),),
+    "bbands": lambda s, p: talib.BBANDS(s.close, p["period"], p["multiplier"], p["multiplier"]),
+    "bollingerbandwidth": lambda s, p: (
+        2 * p["multiplier"] * talib.STDDEV(s.close, p["period"]) / talib.SMA(s.close, p["period"]),
+    ),
+    "atr": lambda s, p: (talib.ATR(s.high, s.low, s.close, p["period"]),),
+    "adx": lambda s, p: tuple(
+        function(s.high, s.low, s.close, p["period"]) for function in (talib.ADX, talib.PLUS_DI, talib.MINUS_DI)
+    ),
+    "stochastic": lambda s, p: talib.STOCH(
+        s.high, s.low, s.close, fastk_period=p["k_period"], slowk_period=p["smooth_k"], slowd_period=p["d_period"]
+    ),
+    "williamsr": lambda s, p: (talib.WILLR(s.high, s.low, s.close, p["period"]),),
+    "cci": lambda s, p: (talib.CCI(s.high, s.low, s.close, p["period"]),),
+    "mfi": lambda s, p: (talib.MFI(s.high, s.low, s.close, s.volume, p["period"]),),
+    "roc": lambda s, p: (talib.ROC(s.close, p["period"]),),
+    "momentum": lambda s, p: (talib.MOM(s.close, p["period"]),),
+    "obv": lambda s, p: (talib.OBV(s.close, s.volume),),
+    # TA-Lib's plain function starts and steps by the same acceleration.
+    "parabolicsar": lambda s, p: (talib.SAR(s.high, s.low, p["step_af"], p["max_af"]),),
+    "aroon": lambda s, p: (
+        *reversed(talib.AROON(s.high, s.low, p["period"])),
+        talib.AROONOSC(s.high, s.low, p["period"]),
+    ),
+}
+
+NOT_DEFAULT: dict[str, dict[str, Value]] = {
+    "macd": {"fast_period": 5, "slow_period": 7, "signal_period": 1},
+    "bbands": {"period": 7, "multiplier": 1.5},
+    "bollingerbandwidth": {"period": 7, "multiplier": 1.5},
+    "stochastic": {"k_period": 9, "smooth_k": 1, "d_period": 5},
+    "obv": {},
+    "parabolicsar": {"initial_af": 0.05, "step_af": 0.05, "max_af": 0.3},
+}
+
+SHORTEST: dict[str, dict[str, Value]] = {
+    "macd": {"fast_period": 2, "slow_period": 3, "signal_period": 1},
+    "stochastic": {"k_period": 2, "smooth_k": 1, "d_period": 1},
+    "obv": {},
+    "roc": {"period": 1},
+    "momentum": {"period": 1},
+    "parabolicsar": {"initial_af": 0.001, "step_af": 0.001, "max_af": 0.001},
+}
+
+LONGEST: dict[str, dict[str, Value]] = {
+    "macd": {"fast_period": 999, "slow_period": 1000, "signal_period": 1000},
+    "stochastic": {"k_period": 1000, "smooth_k": 100, "d_period": 100},
+    "obv": {},
+    "parabolicsar": {"initial_af": 0.5, "step_af": 0.5, "max_af": 1.0},
+}
+
+
+def run(name: str, prices: BarSeries, **parameters: Value) -> dict[str, Column]:
+    return compute(IndicatorPlan("x", name, tuple(parameters.items())), prices)
+
+
+def bits(column: Column) -> NDArray[np.int64]:
+    """Return what tells even two NaN apart."""
+    return column.view(np.int64)
+
+
+def assert_warmup_is_exact(plan: IndicatorPlan, prices: BarSeries) -> None:
+    for output, column in compute(plan, prices).items():
+        missing = np.isnan(column)
+        assert missing[: plan.warmup].all(), output
+        assert not missing[plan.warmup :].any(), output
+
+
+@EVERY
+@pytest.mark.parametrize("default", [True, False], ids=["default", "other"])
+@pytest.mark.parametrize(("symbol", "timeframe"), [("EURUSD", "1h"), ("AAPL", "1d")])
+def test_values_are_those_of_talib(name: str, default: bool, symbol: str, timeframe: str) -> None:
+    prices = STORE.load(symbol, timeframe)
+    parameters = {} if default else NOT_DEFAULT.get(name, {"period": 7})
+    plan = IndicatorPlan("x", name, tuple(parameters.items()))
+    expected = ORACLES[name](prices, plan.spec.complete(parameters))  # type: ignore[arg-type]  # an oracle reads numbers
+    found = compute(plan, prices)
+    assert tuple(found) == plan.spec.outputs
+    for column, oracle in zip(found.values(), expected, strict=True):
+        np.testing.assert_allclose(column[plan.warmup :], oracle[plan.warmup :], rtol=1e-9, atol=1e-12)
+
+
+@EVERY
+@pytest.mark.parametrize(("symbol", "timeframe"), STORE.datasets())
+def test_on_real_prices_everything_after_warmup_is_finite(name: str, symbol: str, timeframe: str) -> None:
+    plan = IndicatorPlan("x", name)
+    for column in compute(plan, STORE.load(symbol, timeframe)).values():
+        assert np.isnan(column[: plan.warmup]).all()
+        assert np.isfinite(column[plan.warmup :]).all()
+
+
+@EVERY
+@pytest.mark.parametrize("parameters", [SHORTEST, LONGEST], ids=["shortest", "longest"])
+def test_the_declared_warmup_is_exact_at_both_ends_of_the_ranges(
+    name: str, parameters: dict[str, dict[str, Value]]
+) -> None:
+    ends = parameters.get(name, {"period": 2 if parameters is SHORTEST else 1000})
+    plan = IndicatorPlan("x", name, tuple(ends.items()))
+    assert plan.spec.problems(ends) == []
+    assert_warmup_is_exact(plan, random_series(plan.warmup + 3))
+
+
+@EVERY
+@settings(max_examples=25)
+@given(data=st.data())
+def test_the_declared_warmup_is_exact_for_any_parameters_and_length(name: str, data: st.DataObject) -> None:
+    assert_warmup_is_exact(data.draw(plans(INDICATORS[name])), data.draw(series()))
+
+
+@EVERY
+@settings(max_examples=25)
+@given(data=st.data())
+def test_a_prefix_of_the_bars_gives_a_prefix_of_the_values(name: str, data: st.DataObject) -> None:
+    plan, prices = data.draw(plans(INDICATORS[name])), data.draw(series())
+    cut = data.draw(st.integers(1, len(prices)))
+    whole, part = compute(plan, prices), compute(plan, prices.between(0, cut))
+    for output in whole:
+        np.testing.assert_array_equal(bits(whole[output][:cut]), bits(part[output]))
+
+
+@EVERY
+@settings(max_examples=25)
+@given(data=st.data())
+def test_the_last_bar_changes_no_earlier_value(name: str, data: st.DataObject) -> None:
+    plan, prices = data.draw(plans(INDICATORS[name])), data.draw(series(lengths=(2, 150)))
+    factor = data.draw(st.sampled_from([0.01, 1.5, 1000.0]))
+    changed = {
+        "timestamp": prices.timestamp,
+        **{n: getattr(prices, n).copy() for n in ("open", "high", "low", "close")},
+    }
+    for column in ("open", "high", "low", "close"):
+        changed[column][-1] *= factor
+    changed["volume"] = np.append(prices.volume[:-1], prices.volume[-1] + 7)
+    before = compute(plan, prices)
+    after = compute(plan, BarSeries.from_columns("TEST", prices.timeframe, changed))
+    for output in before:
+        np.testing.assert_array_equal(bits(before[output][:-1]), bits(after[output][:-1]))
+
+
+@EVERY
+def test_the_same_bars_give_the_same_bits(name: str) -> None:
+    first, second = (run(name, random_series(500)) for _ in range(2))
+    for output in first:
+        np.testing.assert_array_equal(bits(first[output]), bits(second[output]))
+
+
+@EVERY
+def test_no_bars_give_no_values(name: str) -> None:
+    assert all(len(column) == 0 for column in run(name, random_series(5).between(2, 2)).values())
+
+
+@pytest.mark.parametrize("source", ["open", "high", "low", "close"])
+def test_a_source_replaces_the_close(source: str) -> None:
+    prices = random_series(100)
+    found = run("sma", prices, period=5, source=source)["value"]
+    np.testing.assert_array_equal(found, talib.SMA(getattr(prices, source), 5))
+
+
+def test_acceleration_may_start_elsewhere_than_it_steps() -> None:
+    prices = random_series(300)
+    slow = run("parabolicsar", prices, initial_af=0.01, step_af=0.05)["value"]
+    assert (slow[1:] > 0).all()
+    assert not np.array_equal(slow[1:], run("parabolicsar", prices, initial_af=0.05, step_af=0.05)["value"][1:])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("rsi", 0), ("stochastic", 0), ("williamsr", 0), ("cci", 0), ("bollingerbandwidth", 0), ("roc", 0)],
+)
+def test_bars_that_never_move_give_what_the_declaration_says(name: str, value: float) -> None:
+    plan = IndicatorPlan("x", name)
+    for column in compute(plan, flat_series(60)).values():
+        np.testing.assert_array_equal(column[plan.warmup :], value)
+
+
+def test_no_volume_is_no_money_flow() -> None:
+    table = {name: getattr(random_series(50), name) for name in ("timestamp", "open", "high", "low", "close")}
+    silent = BarSeries.from_columns("TEST", random_series(1).timeframe, {**table, "volume": np.zeros(50)})
+    np.testing.assert_array_equal(run("mfi", silent)["value"][14:], 0)
+
+
+def test_an_unknown_type_is_refused_with_the_nearest() -> None:
+    with pytest.raises(StrategyError, match=r"Indicator 'x': no type 'rsl'\. Did you mean 'rsi'"):
+        run("rsl", random_series(5))
+
+
+def test_wrong_parameters_are_refused_all_at_once() -> None:
+    with pytest.raises(StrategyError, match=r"Indicator 'x': rsi has no parameter 'p'.*source must be one of"):
+        run("rsi", random_series(5), p=3, source="middle")
