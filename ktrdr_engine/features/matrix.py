@@ -66,7 +66,7 @@ class FeatureMatrix:
         for lag in range(self.lags + 1):
             outside = min(max(0, lag - start), stop - start)
             rows[:outside, :, lag] = np.nan
-            rows[outside:, :, lag] = self.base[start - lag + outside : max(0, stop - lag)]
+            rows[outside:, :, lag] = self.base[max(0, start - lag) : max(0, stop - lag)]
         return rows.reshape(stop - start, self.n_features)
 
 

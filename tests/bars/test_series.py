@@ -84,6 +84,7 @@ def put(name: str, value: float, row: int = 2) -> Callable[[Columns], None]:
         (put("volume", np.nan), "volume is nan. Put the real value there"),
         (put("volume", np.inf), "volume is inf. Put the real value there"),
         (put("low", -3), "low is -3. A low must be above 0."),
+        (put("low", 0), "low is 0. A low must be above 0."),
         (put("close", 0), "close is 0. A close must be above 0."),
         (put("volume", -1), "volume is -1. A volume must be 0 or more."),
         (put("low", 11.8), "low 11.8 is above open 11.5."),
