@@ -66,13 +66,38 @@ class Stored(NamedTuple):
     cancel_reason: str | None = None
 
 
+class CancelRequest(NamedTuple):
+    """A wish to cancel, as another process recorded it."""
+
+    reason: str | None
+
+
 class Query(NamedTuple):
-    """Which operations to list: the newest `limit`, but for those in `without`."""
+    """Which operations to list, newest first.
+
+    Attributes:
+        status: Only these; None: all.
+        operation_type: Only these; None: all.
+        limit: Most rows.
+        offset: Rows to skip.
+        live: Ids whose recorded status does not count, since the asking process knows better,
+        matching: and those of them that it says match `status`.
+    """
 
     status: OperationStatus | None
     operation_type: OperationType | None
     limit: int
-    without: Collection[str]
+    offset: int
+    live: Collection[str] = ()
+    matching: Collection[str] = ()
+
+    def admits(self, operation: Operation) -> bool:
+        """Return whether the operation belongs on the list."""
+        if self.operation_type not in (None, operation.operation_type):
+            return False
+        if operation.operation_id in self.live and self.status is not None:
+            return operation.operation_id in self.matching
+        return self.status in (None, operation.status)
 
 
 class Archive(Protocol):
@@ -107,6 +132,26 @@ class Archive(Protocol):
         Raises:
             StorageError: It cannot be recorded.
         """
+        ...
+
+    def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:
+        """Record on which worker, and under which id there, a remote operation runs.
+
+        Raises:
+            StorageError: It cannot be recorded.
+        """
+        ...
+
+    def request_cancel(self, operation_id: str, reason: str | None) -> Stored | None:
+        """Ask the process that runs an operation to stop it; return what is recorded then.
+
+        Raises:
+            StorageError: It cannot be recorded.
+        """
+        ...
+
+    def cancel_request(self, operation_id: str) -> CancelRequest | None:
+        """Return the wish to cancel that is recorded for an unfinished operation."""
         ...
 
     def load(self, operation_id: str) -> Stored | None:
@@ -175,6 +220,17 @@ class MemoryArchive:
         )
         return Stored(operation)
 
+    def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:
+        """Do nothing: no other process reads this."""
+
+    def request_cancel(self, operation_id: str, reason: str | None) -> Stored | None:
+        """Return what is recorded: no other process runs anything of this."""
+        return self.load(operation_id)
+
+    def cancel_request(self, operation_id: str) -> CancelRequest | None:
+        """Return None: no other process can ask."""
+        return None
+
     def load(self, operation_id: str) -> Stored | None:
         """Return what is recorded."""
         kept = self._kept.get(operation_id)
@@ -183,11 +239,9 @@ class MemoryArchive:
     def page(self, query: Query) -> tuple[list[OperationSummary], int]:
         """Return the newest matching rows."""
         with self._lock:
-            kept = [k for k in self._kept.values() if k.operation.operation_id not in query.without]
-        matching = [
-            k.operation.summary(k.headline) for k in kept if k.operation.matches(query.status, query.operation_type)
-        ]
-        return sorted(matching, key=lambda row: row.age_key, reverse=True)[: query.limit], len(matching)
+            rows = [k.operation.summary(k.headline) for k in self._kept.values() if query.admits(k.operation)]
+        rows.sort(key=lambda row: row.age_key, reverse=True)
+        return rows[query.offset : query.offset + query.limit], len(rows)
 
     def metrics(self, operation_id: str) -> FinishedHistory | None:
         """Return the history of a finished operation."""

@@ -83,6 +83,10 @@ class ProgressBridge:
         _, step, total, fields, _ = self._sample
         self._sample = (self._clock(), step, total, fields, message)
 
+    def touch(self) -> None:
+        """Count idle time from now: the work begins."""
+        self._sample = (self._clock(), *self._sample[1:])
+
     def get_status(self) -> BridgeStatus:
         """Return the newest sample as text and numbers."""
         at, step, total, fields, announced = self._sample

@@ -28,8 +28,8 @@ class Bucket:
         columns: Column name to `struct` code ("q" int64, "i" int32, "d" float64, "b" int8, "?" bool ...).
         limit: Most entries kept.
         policy: When full: "thin" keeps every second and doubles the stride, "latest" drops the oldest eighth.
-        render: Turns the raw values, in the order of `columns`, into the entry a client reads; the default
-            zips them with the column names and turns numbers that are not finite into null.
+        render: Turns the raw values, in the order of `columns`, into the entry a client reads; by default
+            each value under its column's name.
     """
 
     name: str
@@ -39,10 +39,9 @@ class Bucket:
     render: Callable[..., Entry] | None = None
 
     def entry(self, values: tuple[Any, ...]) -> Entry:
-        """Return what a client reads."""
-        if self.render is not None:
-            return self.render(*values)
-        return {name: _finite(value) for name, value in zip(self.columns, values, strict=True)}
+        """Return what a client reads; a number that is not finite becomes null."""
+        rendered = self.render(*values) if self.render else dict(zip(self.columns, values, strict=True))
+        return {name: _finite(value) for name, value in rendered.items()}
 
 
 def _finite(value: Any) -> Any:
@@ -182,3 +181,7 @@ class _Listed:
     def after(self, cursor: int, last: int, limit: int) -> list[tuple[int, Entry]]:
         first = bisect.bisect_right(self.entries, cursor, key=lambda numbered: numbered[0])
         return self.entries[first : first + limit]
+
+
+NO_HISTORY = FinishedHistory(0, {})
+"""Of an operation that ended before it reported anything."""

@@ -92,10 +92,6 @@ class Operation(_Frozen):
     updated_at: datetime
     completed_at: datetime | None = None
 
-    def matches(self, status: OperationStatus | None, operation_type: OperationType | None) -> bool:
-        """Return whether a list filtered so would show this operation; None matches all."""
-        return status in (None, self.status) and operation_type in (None, self.operation_type)
-
     def summary(self, headline: str | None = None) -> OperationSummary:
         """Return the row that stands for this operation in a list."""
         return OperationSummary(

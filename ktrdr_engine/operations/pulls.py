@@ -1,4 +1,4 @@
-"""Pull-through refresh: one pull for all readers that find a record stale.
+"""Pull-through refresh: one pull for all readers that find a record stale, one wait for all that wait.
 
 Asked by `service`; never by a timer.
 """
@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+import anyio
+
 from ktrdr_engine.errors import OperationNotFound, WorkerUnavailable
 from ktrdr_engine.operations.archive import Archive
+from ktrdr_engine.operations.endings import WORKER_LOST, Ending
 from ktrdr_engine.operations.health import HealthService
-from ktrdr_engine.operations.models import ErrorInfo, Operation, OperationStatus
-from ktrdr_engine.operations.records import Ending, Record, Records
-from ktrdr_engine.operations.sources import SourceState
+from ktrdr_engine.operations.models import ErrorInfo, Operation, OperationStatus, Outcome, Progress
+from ktrdr_engine.operations.records import Record, Records
+from ktrdr_engine.operations.sources import OperationSource, SourceState
 from ktrdr_engine.operations.transitions import Transitions
 
 
@@ -40,60 +43,122 @@ class Pulls:
         self._now = now
 
     def is_fresh(self, record: Record) -> bool:
-        """Return whether the last good pull is recent enough."""
+        """Return whether the last pull is recent enough."""
         return self._clock() - record.pulled_at < self._cache_ttl
 
-    async def refresh(self, record: Record, *, force_refresh: bool) -> Operation:
-        """Return the state, pulled if it is stale or `force_refresh`.
+    async def refresh(self, record: Record, *, force_refresh: bool = False) -> None:
+        """Pull if the record is stale or `force_refresh`.
 
-        A forced reader is served by any pull that began after it came; it never waits for a pull of its own
-        when another reader's will do.
+        A forced reader is served by any pull that began after it came: it never waits for a pull of its own when
+        another reader's will do.
         """
         newest_when_asked = record.pulls_started
         async with record.pulling:
             shared = record.pull_finished > newest_when_asked
             served = shared if force_refresh else self.is_fresh(record)
             if not served:
+                record.pulls_started += 1
                 await self._pull(record, force_refresh)
-        return record.operation
+                record.pull_finished = record.pulls_started
+                record.pulled_at = self._clock()
+
+    async def wait(self, record: Record, wait_seconds: float) -> None:
+        """Return when the operation ends, or the time is up."""
+        with anyio.move_on_after(wait_seconds):
+            if record.source is not None and record.source.is_remote:
+                await self._wait_remote(record, anyio.current_time() + wait_seconds)
+            else:
+                await record.ended.wait()
+
+    async def _wait_remote(self, record: Record, deadline: float) -> None:
+        """Let one reader ask the worker to answer at the end; who comes second waits for the first."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._ask_to_wait, record, deadline, tasks.cancel_scope)
+            await record.ended.wait()
+            tasks.cancel_scope.cancel()
+
+    async def _ask_to_wait(self, record: Record, deadline: float, answered: anyio.CancelScope) -> None:
+        async with record.waiting:
+            if record.source is not None:
+                remaining = max(0.0, deadline - anyio.current_time())
+                await self._pull_source(record, record.source, wait_seconds=remaining)
+                record.pulled_at = self._clock()
+        answered.cancel()
 
     async def _pull(self, record: Record, force_refresh: bool) -> None:
         if record.unsaved is not None:
             await self._transitions.retry_save(record)
         elif record.source is not None and not record.is_final:
-            await self._pull_source(record, force_refresh)
-        record.pulls_started += 1
-        record.pull_finished = record.pulls_started
-        record.pulled_at = self._clock()
+            await self._heed_other_processes(record, record.source)
+            await self._pull_source(record, record.source, force_refresh=force_refresh)
 
-    async def _pull_source(self, record: Record, force_refresh: bool) -> None:
-        source = record.source
-        assert source is not None
+    async def cancel(self, record: Record, reason: str | None) -> None:
+        """Ask the work to stop, wherever it runs; believe a worker only its own answer.
+
+        Raises:
+            WorkerUnavailable: The worker did not answer; nothing was cancelled.
+        """
+        if record.source is None or not record.source.is_remote:
+            await self._transitions.cancel(record, reason)
+        elif (answer := await record.source.cancel(reason)) is not None:
+            await self.apply(record, answer)
+
+    async def _heed_other_processes(self, record: Record, source: OperationSource) -> None:
+        if record.operation.status is OperationStatus.CANCELLING:
+            return
+        request = await self._transitions.stored(self._archive.cancel_request, record.operation_id)
+        if request is not None:
+            await self.cancel(record, request.reason)
+
+    async def _pull_source(
+        self, record: Record, source: OperationSource, *, force_refresh: bool = False, wait_seconds: float = 0
+    ) -> None:
         try:
-            state = await source.pull(force_refresh=force_refresh)
+            state = await source.pull(force_refresh=force_refresh, wait_seconds=wait_seconds)
         except WorkerUnavailable:
-            record.failed_pulls += 1
-            return
+            await self._unanswered(record)
         except OperationNotFound:
-            return
-        await self.apply(record, state)
+            await self._transitions.finish(record, Ending(OperationStatus.FAILED, error=WORKER_LOST))
+        else:
+            record.failed_pulls = 0
+            await self.apply(record, state)
 
     async def apply(self, record: Record, state: SourceState) -> None:
-        """Take over what a pull found, and judge it."""
+        """Take over what a source said, and judge it."""
         if record.is_final:
             return
         progress = state.progress
-        if record.operation.status is OperationStatus.PENDING:
-            ahead = self._records.ahead_of(record)
-            waiting = f"Queued behind {ahead} operation{'' if ahead == 1 else 's'}."
-            progress = progress.model_copy(update={"message": waiting})
-        record.operation = record.operation.model_copy(
-            update={"progress": progress, "updated_at": self._now(), "stale": False}
-        )
-        verdict = self._health.assess(state.idle_seconds, record.operation.status)
-        if verdict is not None:
+        if state.remote is None and record.operation.status is OperationStatus.PENDING:
+            progress = progress.model_copy(update={"message": self._queue_message(record)})
+        self._show(record, progress=progress, stale=False, updated_at=self._now())
+        if state.remote is not None:
+            await self._follow(record, state.remote)
+        elif verdict := self._health.assess(state.idle_seconds, record.operation.status):
+            await self._give_up(record, verdict)
+
+    async def _follow(self, record: Record, remote: Operation) -> None:
+        if not remote.status.is_final:
+            await self._transitions.follow(record, remote.status)
+            return
+        outcome = None if remote.results is None else Outcome(remote.results)
+        ending = Ending(remote.status, outcome, remote.error, remote.warnings, remote.progress)
+        await self._transitions.finish(record, ending)
+
+    async def _unanswered(self, record: Record) -> None:
+        if record.failed_pulls == 0:
+            record.silent_since = self._clock()
+        record.failed_pulls += 1
+        if not record.is_final:
+            self._show(record, stale=True)
+        if verdict := self._health.assess_lost(record.failed_pulls, self._clock() - record.silent_since):
             await self._give_up(record, verdict)
 
     async def _give_up(self, record: Record, verdict: ErrorInfo) -> None:
-        record.token.cancel(verdict.message)
         await self._transitions.finish(record, Ending(OperationStatus.FAILED, error=verdict))
+
+    def _show(self, record: Record, **changes: Progress | bool | datetime) -> None:
+        record.operation = record.operation.model_copy(update=changes)
+
+    def _queue_message(self, record: Record) -> str:
+        ahead = self._records.ahead_of(record)
+        return f"Queued behind {ahead} operation{'' if ahead == 1 else 's'}."

@@ -5,24 +5,14 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import anyio
 
 from ktrdr_engine.operations.archive import Artefacts
 from ktrdr_engine.operations.cancellation import CancellationToken
-from ktrdr_engine.operations.models import ErrorInfo, Operation, OperationStatus, Outcome
+from ktrdr_engine.operations.models import Operation, OperationStatus
 from ktrdr_engine.operations.sources import OperationSource
-
-
-class Ending(NamedTuple):
-    """How work ended, as whoever ran it says."""
-
-    status: OperationStatus
-    outcome: Outcome | None = None
-    error: ErrorInfo | None = None
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -33,10 +23,11 @@ class Record:
         operation: The newest known state; replaced, never changed.
         token: The operation's only cancellation token.
         source: Where to pull from; None until something is registered.
-        pulled_at: Monotonic time of the last good pull.
+        pulled_at: Monotonic time of the last pull.
         pulls_started: Number of the newest pull.
         pull_finished: Number of the newest pull that succeeded.
-        failed_pulls: Failures in a row.
+        failed_pulls: Failures in a row,
+        silent_since: and when the first of them was.
         pulling: Held by the one reader that pulls.
         writing: Held by the one transition that is being stored.
         waiting: Held by the one reader that waits on a worker.
@@ -53,6 +44,7 @@ class Record:
     pulls_started: int = 0
     pull_finished: int = 0
     failed_pulls: int = 0
+    silent_since: float = 0.0
     pulling: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
     writing: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
     waiting: anyio.Lock = field(default_factory=anyio.Lock)
@@ -87,11 +79,11 @@ class Records:
 
     def remove(self, record: Record) -> None:
         """Forget an operation that never came to be."""
-        del self.live[record.operation_id]
+        self.live.pop(record.operation_id, None)
 
     def retire(self, record: Record) -> None:
         """Keep only the final state of a stored operation, and of the oldest not even that."""
-        del self.live[record.operation_id]
+        self.remove(record)
         self._tokens[record.operation_id] = record.token
         self.remember(record.operation)
 

@@ -14,9 +14,11 @@ from typing import TypeVar
 import anyio
 
 from ktrdr_engine.errors import KtrdrError, OperationCancelled
-from ktrdr_engine.operations.models import ErrorInfo, OperationStatus, Outcome
-from ktrdr_engine.operations.records import Ending, Record
-from ktrdr_engine.operations.transitions import Transitions, error_info
+from ktrdr_engine.operations.bridge import ProgressBridge
+from ktrdr_engine.operations.endings import DEFECT, OUT_OF_MEMORY, Ending, failed
+from ktrdr_engine.operations.models import OperationStatus, Outcome
+from ktrdr_engine.operations.records import Record
+from ktrdr_engine.operations.transitions import Transitions
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -29,14 +31,25 @@ class LocalRuns:
         self._transitions = transitions
         self._slots = anyio.CapacityLimiter(max_concurrent)
 
-    async def run(self, record: Record, work: Callable[[], Outcome]) -> None:
+    async def run(self, record: Record, bridge: ProgressBridge, work: Callable[[], Outcome]) -> None:
         """Carry the operation from PENDING to its end."""
         with anyio.CancelScope(shield=True) as record.run_scope:
             async with self._slots:
+                bridge.touch()
                 if not await self._transitions.begin(record):
                     return
                 ending = await in_daemon_thread(lambda: _carried_out(work, record.operation_id), record.operation_id)
+            await self._end(record, ending)
+
+    async def _end(self, record: Record, ending: Ending) -> None:
+        try:
             await self._transitions.finish(record, ending)
+        except Exception:
+            # The top of an operation's task: a bridge that cannot be read must not take the service down,
+            # nor leave the operation running.
+            logger.exception("Operation %s could not be concluded", record.operation_id)
+            record.source = None
+            await self._transitions.finish(record, Ending(OperationStatus.FAILED, error=DEFECT))
 
 
 def _carried_out(work: Callable[[], Outcome], operation_id: str) -> Ending:
@@ -47,28 +60,21 @@ def _carried_out(work: Callable[[], Outcome], operation_id: str) -> Ending:
         partial = cancelled.partial if isinstance(cancelled.partial, Outcome) else None
         return Ending(OperationStatus.CANCELLED, partial)
     except KtrdrError as error:
-        return Ending(OperationStatus.FAILED, error=error_info(error))
+        logger.warning("Operation %s failed: %s", operation_id, error.message)
+        return failed(error)
     except MemoryError:
-        return Ending(OperationStatus.FAILED, error=_OUT_OF_MEMORY)
+        return Ending(OperationStatus.FAILED, error=OUT_OF_MEMORY)
     except BaseException:
         # BaseException: a SystemExit or a foreign CancelledError in a thread must not leave the operation running.
         logger.exception("Operation %s failed", operation_id)
-        return Ending(OperationStatus.FAILED, error=_DEFECT)
-
-
-_OUT_OF_MEMORY = ErrorInfo(
-    code="out_of_memory", message="The machine ran out of memory: use a shorter range, or run fewer operations at once."
-)
-_DEFECT = ErrorInfo(
-    code="engine_error",
-    message="The computation failed for a reason inside ktrdr; the server's log has the details under this id.",
-)
+        return Ending(OperationStatus.FAILED, error=DEFECT)
 
 
 async def in_daemon_thread(call: Callable[[], T], name: str) -> T:
-    """Run `call` in a thread of its own and return its result; cancelled, leave the thread to itself.
+    """Run `call`, which must not raise, in a thread of its own and return its result.
 
-    A daemon thread: work that does not stop must not keep the process from ending.
+    Cancelled, it leaves the thread to itself. A daemon thread: work that does not stop must not keep the process
+    from ending.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()

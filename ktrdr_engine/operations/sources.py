@@ -5,13 +5,21 @@ The service treats both alike. No transport here: `RemoteProxy` says what one mu
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+import anyio
+
+from ktrdr_engine.errors import OperationNotFound, WorkerUnavailable
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.operations.history import FinishedHistory
+from ktrdr_engine.operations.mirror import Mirror
 from ktrdr_engine.operations.models import MetricsPage, Operation, Progress
+
+logger = logging.getLogger(__name__)
+_PAGES_AT_ONCE = 64
 
 
 class SourceState(NamedTuple):
@@ -36,8 +44,8 @@ class OperationSource(Protocol):
         """Whether it runs on a worker."""
         ...
 
-    async def pull(self, *, force_refresh: bool = False) -> SourceState:
-        """Return the present state.
+    async def pull(self, *, force_refresh: bool = False, wait_seconds: float = 0) -> SourceState:
+        """Return the present state; a worker is given `wait_seconds` to come to an end first.
 
         Raises:
             WorkerUnavailable: The worker did not answer.
@@ -75,7 +83,7 @@ class LocalSource:
         self.bridge = bridge
         self._token = token
 
-    async def pull(self, *, force_refresh: bool = False) -> SourceState:
+    async def pull(self, *, force_refresh: bool = False, wait_seconds: float = 0) -> SourceState:
         """Return the bridge's newest sample; it is always fresh."""
         return SourceState(*self.bridge.get_status())
 
@@ -91,3 +99,72 @@ class LocalSource:
         """Set the token."""
         self._token.cancel(reason)
         return None
+
+
+class RemoteProxy(Protocol):
+    """What a connection to a worker offers; each call may raise `WorkerUnavailable` or `OperationNotFound`."""
+
+    @property
+    def base_url(self) -> str:
+        """Where the worker is."""
+        ...
+
+    async def get_operation(self, operation_id: str, force_refresh: bool = False, wait_seconds: float = 0) -> Operation:
+        """Return the worker's view, after a wait for the end if so asked."""
+        ...
+
+    async def get_metrics(self, operation_id: str, cursor: int = 0, limit: int = 50) -> MetricsPage:
+        """Return the worker's history after `cursor`."""
+        ...
+
+    async def cancel_operation(self, operation_id: str, reason: str | None = None) -> Operation:
+        """Ask the worker to stop; return its view afterwards."""
+        ...
+
+
+class RemoteSource:
+    """An operation that runs on a worker, under an id of its own there."""
+
+    is_remote = True
+
+    def __init__(self, proxy: RemoteProxy, remote_id: str) -> None:
+        self._proxy = proxy
+        self._remote_id = remote_id
+        self._mirror = Mirror()
+        self._copying = anyio.Lock()
+
+    async def pull(self, *, force_refresh: bool = False, wait_seconds: float = 0) -> SourceState:
+        """Ask the worker once."""
+        return _remote_state(await self._proxy.get_operation(self._remote_id, force_refresh, wait_seconds))
+
+    async def metrics(self, cursor: int, limit: int) -> MetricsPage:
+        """Copy what is new on the worker, then read the copy; without the worker, what was copied before."""
+        try:
+            await self._copy()
+        except (WorkerUnavailable, OperationNotFound):
+            logger.info("Metrics of %s as last copied: the worker does not answer", self._remote_id)
+        return self._mirror.page(cursor, limit)
+
+    async def history(self) -> Callable[[], FinishedHistory]:
+        """Copy the rest, or what can still be had of it."""
+        try:
+            await self._copy()
+        except (WorkerUnavailable, OperationNotFound):
+            logger.warning("Metrics of %s end early: the worker does not answer", self._remote_id)
+        return self._mirror.history
+
+    async def cancel(self, reason: str | None) -> SourceState:
+        """Ask the worker, and believe only its answer."""
+        return _remote_state(await self._proxy.cancel_operation(self._remote_id, reason))
+
+    async def _copy(self) -> None:
+        async with self._copying:
+            for _ in range(_PAGES_AT_ONCE):
+                page = await self._proxy.get_metrics(self._remote_id, self._mirror.remote_cursor, 500)
+                self._mirror.add(page)
+                if not page.has_more:
+                    return
+
+
+def _remote_state(operation: Operation) -> SourceState:
+    return SourceState(operation.progress, 0.0, operation)

@@ -1,0 +1,160 @@
+"""The files beside a finished operation: results, metrics history, tables. Written whole or not at all.
+
+Which operation has which files is in the database (`store`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ktrdr_engine.errors import EngineError, StorageError
+from ktrdr_engine.operations.history import FinishedHistory
+from ktrdr_engine.operations.models import Table, TablePage, to_json
+from ktrdr_engine.operations.tables import check_rows, iso_utc, plain_values, rows_page
+
+logger = logging.getLogger(__name__)
+_ROWS_IN_A_GROUP = 65_536
+
+
+class ResultFiles:
+    """One folder an operation, below `folder`.
+
+    Args:
+        folder: Holds `<operation_id>/results.json`, `metrics.json` and `<table>.parquet`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(
+        self,
+        operation_id: str,
+        results: Mapping[str, Any] | None,
+        history: FinishedHistory,
+        tables: Mapping[str, Table],
+    ) -> None:
+        """Write all files of an operation, replacing what an unfinished attempt left.
+
+        Raises:
+            StorageError: They cannot be written; nothing is left behind.
+            EngineError: A table has columns of different lengths or of a kind that cannot be stored.
+        """
+        target = self._folder / operation_id
+        draft = self._folder / f".{operation_id}-{secrets.token_hex(4)}"
+        try:
+            draft.mkdir(parents=True)
+            _write_all(draft, results, history, tables)
+            shutil.rmtree(target, ignore_errors=True)
+            draft.rename(target)
+        except OSError as error:
+            raise StorageError(
+                f"{target} cannot be written ({error}): make room or make the folder writable, "
+                "or set KTRDR_HOME to a folder that is.",
+                details={"path": str(target)},
+            ) from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def results(self, operation_id: str) -> dict[str, Any] | None:
+        """Return the stored results; None, and a line in the log, if they cannot be read."""
+        found = self._json(operation_id, "results.json")
+        return found if isinstance(found, dict) else None
+
+    def history(self, operation_id: str) -> FinishedHistory | None:
+        """Return the stored metrics history; None if there is none."""
+        found = self._json(operation_id, "metrics.json")
+        if not isinstance(found, dict):
+            return None
+        entries = {
+            name: [(int(sequence), entry) for sequence, entry in numbered]
+            for name, numbered in found["buckets"].items()
+        }
+        return FinishedHistory(found["last"], entries)
+
+    def table(self, operation_id: str, name: str, offset: int, limit: int) -> TablePage | None:
+        """Return rows of a stored table; None if there is no such table.
+
+        Raises:
+            InvalidRequest: The offset or the limit is out of range.
+            StorageError: The file is damaged.
+        """
+        check_rows(offset, limit)
+        path = self._folder / operation_id / f"{name}.parquet"
+        if not name.isidentifier() or not path.is_file():
+            return None
+        import pyarrow as pa
+
+        try:
+            return _read_rows(path, offset, limit)
+        except (OSError, pa.ArrowException) as error:
+            raise StorageError(
+                f"{path} cannot be read ({error}): run the operation again.", details={"path": str(path)}
+            ) from error
+
+    def _json(self, operation_id: str, name: str) -> object:
+        path = self._folder / operation_id / name
+        try:
+            return json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            logger.warning("%s cannot be read: %s", path, error)
+            return None
+
+
+def _write_all(
+    folder: Path, results: Mapping[str, Any] | None, history: FinishedHistory, tables: Mapping[str, Table]
+) -> None:
+    if results is not None:
+        _write_text(folder / "results.json", to_json(results))
+    if history.last:
+        content = {"last": history.last, "buckets": history.entries}
+        _write_text(folder / "metrics.json", to_json(content, what="metrics"))
+    for name, table in tables.items():
+        _write_table(folder / f"{name}.parquet", name, table)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write_table(path: Path, name: str, table: Table) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        columns = pa.table({column: pa.array(values) for column, values in table.items()})
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise EngineError(f"The table {name!r} cannot be stored: {error}.") from error
+    pq.write_table(columns, path, compression="zstd", row_group_size=_ROWS_IN_A_GROUP)
+
+
+def _read_rows(path: Path, offset: int, limit: int) -> TablePage:
+    """Read only the row groups that hold the page."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        total = file.metadata.num_rows
+        first, last = offset // _ROWS_IN_A_GROUP, (offset + limit - 1) // _ROWS_IN_A_GROUP
+        groups = list(range(first, min(last + 1, file.num_row_groups)))
+        rows = file.read_row_groups(groups).slice(offset - first * _ROWS_IN_A_GROUP, limit)
+    return rows_page({name: _plain_column(rows[name]) for name in rows.column_names}, total, offset)
+
+
+def _plain_column(column: Any) -> list[Any]:
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type):
+        stamps = column.cast(pa.timestamp("ns")).cast("int64").to_pylist()
+        return [None if stamp is None else iso_utc(stamp) for stamp in stamps]
+    return plain_values(column.to_pylist())

@@ -1,0 +1,67 @@
+"""A worker's metrics history, copied as far as somebody asked for it, under numbers of this process.
+
+Clients keep one kind of cursor from the first reply to the stored history, whatever becomes of the worker.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+
+from ktrdr_engine.operations.history import Entry, FinishedHistory, read_page
+from ktrdr_engine.operations.models import MetricsPage
+
+_KEPT = 5_000
+
+
+class Mirror:
+    """The newest entries of each bucket.
+
+    Attributes:
+        remote_cursor: Where the next page of the worker begins.
+    """
+
+    def __init__(self) -> None:
+        self.remote_cursor = 0
+        self._last = 0
+        self._buckets: dict[str, _Copied] = {}
+
+    def add(self, page: MetricsPage) -> None:
+        """Take in the page at `remote_cursor`; entries the worker dropped use up numbers as well."""
+        self._last += page.dropped
+        for name, entries in page.metrics.items():
+            bucket = self._buckets.setdefault(name, _Copied())
+            for entry in entries:
+                self._last += 1
+                bucket.append(self._last, entry)
+        self.remote_cursor = page.new_cursor
+
+    def page(self, cursor: int, limit: int) -> MetricsPage:
+        """Return the entries after `cursor`.
+
+        Raises:
+            InvalidRequest: The cursor or the limit is out of range.
+        """
+        return read_page(self._buckets, self._last, cursor, limit)
+
+    def history(self) -> FinishedHistory:
+        """Return all that is kept."""
+        return FinishedHistory(
+            self._last, {name: bucket.after(0, self._last, _KEPT) for name, bucket in self._buckets.items()}
+        )
+
+
+class _Copied:
+    """Numbered entries as compact text: a fifth of the memory of the dictionaries."""
+
+    def __init__(self) -> None:
+        self._numbered: list[tuple[int, str]] = []
+
+    def append(self, number: int, entry: Entry) -> None:
+        self._numbered.append((number, json.dumps(entry)))
+        if len(self._numbered) >= _KEPT:
+            del self._numbered[: _KEPT // 8]
+
+    def after(self, cursor: int, last: int, limit: int) -> list[tuple[int, Entry]]:
+        first = bisect.bisect_right(self._numbered, cursor, key=lambda numbered: numbered[0])
+        return [(number, json.loads(text)) for number, text in self._numbered[first : first + limit]]

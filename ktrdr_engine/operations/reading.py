@@ -1,0 +1,114 @@
+"""Looking up what is not running here: operations of earlier and of other processes, lists, histories, tables."""
+
+from __future__ import annotations
+
+from ktrdr_engine.errors import InvalidRequest, OperationConflict, OperationNotFound
+from ktrdr_engine.operations.archive import Archive, Query, Stored
+from ktrdr_engine.operations.history import NO_HISTORY
+from ktrdr_engine.operations.models import (
+    MetricsPage,
+    Operation,
+    OperationPage,
+    TablePage,
+    checked_operation_id,
+)
+from ktrdr_engine.operations.records import Records
+from ktrdr_engine.operations.tables import table_page
+from ktrdr_engine.operations.transitions import Transitions
+
+_ELSEWHERE = "Runs in another process: its progress is not visible here."
+
+
+class Reading:
+    """Reads the archive, with what this process knows better laid over it."""
+
+    def __init__(self, archive: Archive, records: Records, transitions: Transitions) -> None:
+        self._archive = archive
+        self._records = records
+        self._transitions = transitions
+
+    async def load(self, operation_id: str) -> Operation:
+        """Return an operation that has no record here.
+
+        Raises:
+            OperationNotFound: There is none.
+        """
+        checked_operation_id(operation_id)
+        return self.shown(operation_id, await self._transitions.stored(self._archive.load, operation_id))
+
+    async def request_cancel(self, operation_id: str, reason: str | None) -> Operation:
+        """Ask the process that runs an operation to stop it; return what is known then.
+
+        Raises:
+            OperationNotFound: There is none.
+            StorageError: The wish cannot be recorded.
+        """
+        checked_operation_id(operation_id)
+        stored = await self._transitions.stored(self._archive.request_cancel, operation_id, reason)
+        return self.shown(operation_id, stored)
+
+    def shown(self, operation_id: str, stored: Stored | None) -> Operation:
+        """Return a stored operation as clients see it here; keep a finished one at hand.
+
+        Raises:
+            OperationNotFound: There is none.
+        """
+        if stored is None:
+            raise not_found(operation_id)
+        operation = stored.operation
+        if stored.is_foreign:
+            progress = operation.progress.model_copy(update={"message": _ELSEWHERE})
+            return operation.model_copy(update={"stale": True, "progress": progress})
+        if operation.status.is_final:
+            self._records.remember(operation)
+        return operation
+
+    async def page(self, query: Query) -> OperationPage:
+        """Return a list, newest first.
+
+        Raises:
+            InvalidRequest: The limit (1..500) or the offset is out of range.
+        """
+        if not 1 <= query.limit <= 500 or query.offset < 0:
+            raise InvalidRequest(
+                f"limit={query.limit}, offset={query.offset}: the limit is 1 to 500, the offset 0 or more.",
+                details={"limit": query.limit, "offset": query.offset},
+            )
+        live = {record.operation_id: record.operation for record in self._records.live.values()}
+        matching = {key for key, operation in live.items() if operation.status is query.status}
+        rows, total = await self._transitions.stored(self._archive.page, query._replace(live=live, matching=matching))
+        shown = tuple(live[row.operation_id].summary() if row.operation_id in live else row for row in rows)
+        return OperationPage(operations=shown, total=total, returned=len(shown))
+
+    async def metrics(self, operation_id: str, cursor: int, limit: int) -> MetricsPage:
+        """Return history that is kept for an operation which does not run here."""
+        history = await self._transitions.stored(self._archive.metrics, operation_id)
+        return (history or NO_HISTORY).page(cursor, limit)
+
+    async def table(self, operation: Operation, name: str, offset: int, limit: int) -> TablePage:
+        """Return rows of a result table.
+
+        Raises:
+            OperationConflict: There is no such table, or not yet.
+            InvalidRequest: The offset or the limit is out of range.
+        """
+        operation_id = operation.operation_id
+        record = self._records.live.get(operation_id)
+        if record is not None and record.unsaved is not None and name in record.unsaved.tables:
+            return table_page(record.unsaved.tables[name], offset, limit)
+        page = await self._transitions.stored(self._archive.table, operation_id, name, offset, limit)
+        if page is None:
+            when = "" if operation.status.is_final else " yet: tables are there once it has ended"
+            raise OperationConflict(
+                f"{operation_id} is {operation.status} and has no table {name!r}{when}.",
+                details={"operation_id": operation_id, "table": name},
+            )
+        return page
+
+
+def not_found(operation_id: str) -> OperationNotFound:
+    """Return the error for an id that nothing is known about."""
+    return OperationNotFound(
+        f"No operation {operation_id!r}. List the operations to see what exists.",
+        details={"operation_id": operation_id},
+    )

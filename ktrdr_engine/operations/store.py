@@ -1,0 +1,293 @@
+"""Operations that outlive their process: an SQLite row each, and a folder of results.
+
+Every change of status is written here, progress never. Nothing touches the disk before the first operation is
+created or asked for. Neighbours: `database`, `files`, `owners`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from ktrdr_engine.errors import StorageError
+from ktrdr_engine.operations.archive import Artefacts, CancelRequest, KeyUse, Query, Stored
+from ktrdr_engine.operations.database import Database
+from ktrdr_engine.operations.endings import interrupted
+from ktrdr_engine.operations.files import ResultFiles
+from ktrdr_engine.operations.history import FinishedHistory
+from ktrdr_engine.operations.models import (
+    FINAL_STATUSES,
+    Operation,
+    OperationStatus,
+    OperationSummary,
+    TablePage,
+    utc_now,
+)
+from ktrdr_engine.operations.owners import Owner
+
+logger = logging.getLogger(__name__)
+
+_FINAL = ", ".join(f"'{status}'" for status in sorted(FINAL_STATUSES))
+_SCHEMA = f"""
+CREATE TABLE operations (
+    operation_id TEXT PRIMARY KEY,
+    operation_type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    execution TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    headline TEXT,
+    has_results INTEGER NOT NULL DEFAULT 0,
+    idempotency_key TEXT UNIQUE,
+    fingerprint TEXT,
+    worker_url TEXT,
+    remote_id TEXT,
+    cancel_reason TEXT,
+    operation TEXT NOT NULL
+);
+CREATE INDEX by_age ON operations (created_at, operation_id);
+CREATE INDEX unfinished ON operations (owner) WHERE status NOT IN ({_FINAL})
+"""
+_VERSION = 1
+# What runs here is listed as it is in memory, which may be ahead of its row.
+_STATUS_MATCHES = """
+:status IS NULL
+OR (status=:status AND operation_id NOT IN (SELECT value FROM json_each(:live)))
+OR operation_id IN (SELECT value FROM json_each(:matching))
+"""
+_HISTORIES_AT_HAND = 2
+
+
+class OperationStore:
+    """The durable archive of one home folder; any number of processes may share it.
+
+    Guarantees:
+        - A final status is never replaced, whichever process writes: every write is conditional on the row.
+        - Files are complete before the row says that they exist.
+
+    Args:
+        home: KTRDR_HOME: holds `operations.db`, `results/` and `owners/`.
+        now: The time of day, UTC.
+    """
+
+    def __init__(self, home: Path, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._database = Database(home / "operations.db", _SCHEMA, _VERSION)
+        self._files = ResultFiles(home / "results")
+        self._owner = Owner(home / "owners")
+        self._now = now
+        self._histories: OrderedDict[str, FinishedHistory] = OrderedDict()
+
+    def create(self, operation: Operation, *, idempotency_key: str | None, fingerprint: str) -> str:
+        """Record a new operation of this process; return its id, or that of the one the key started before."""
+        owner = self._owner.claim()
+
+        def insert(connection: sqlite3.Connection) -> str:
+            if idempotency_key is not None and (use := _key_use(connection, idempotency_key)):
+                return use.check(idempotency_key, fingerprint)
+            row = {**_columns(operation), "owner": owner, "key": idempotency_key, "fingerprint": fingerprint}
+            connection.execute(
+                "INSERT INTO operations (operation_id, operation_type, status, owner, execution, created_at,"
+                " idempotency_key, fingerprint, operation) VALUES (:operation_id, :operation_type, :status, :owner,"
+                " :execution, :created_at, :key, :fingerprint, :operation)",
+                row,
+            )
+            return operation.operation_id
+
+        return self._database.write(insert)
+
+    def find_key(self, key: str) -> KeyUse | None:
+        """Return what the key was used for."""
+        return self._database.read(lambda connection: _key_use(connection, key), None)
+
+    def advance(self, operation: Operation, *, cancel_reason: str | None = None) -> Stored:
+        """Record a step to RUNNING or CANCELLING, unless a later state is recorded."""
+        earlier = ["PENDING"] if operation.status is OperationStatus.RUNNING else ["PENDING", "RUNNING"]
+        return self._put(operation, earlier, cancel_reason=cancel_reason)
+
+    def finish(self, operation: Operation, artefacts: Artefacts, *, over_cancel: bool) -> Stored:
+        """Record the end, files first, unless an end is recorded."""
+        earlier = ["PENDING", "RUNNING"]
+        if over_cancel or operation.status is not OperationStatus.COMPLETED:
+            earlier.append("CANCELLING")
+        found = self.load(operation.operation_id)
+        if found is not None and found.operation.status not in earlier:
+            return found
+        history = artefacts.history()
+        has_files = operation.results is not None or bool(history.last) or bool(artefacts.tables)
+        if has_files:
+            self._files.write(operation.operation_id, operation.results, history, artefacts.tables)
+        return self._put(operation, earlier, headline=artefacts.headline, has_results=has_files)
+
+    def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:
+        """Record on which worker, and under which id there, a remote operation runs."""
+        self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE operations SET worker_url=?, remote_id=? WHERE operation_id=?",
+                (worker_url, remote_id, operation_id),
+            )
+        )
+
+    def request_cancel(self, operation_id: str, reason: str | None) -> Stored | None:
+        """Ask the process that runs an operation to stop it; return what is recorded then."""
+        found = self.load(operation_id)
+        if found is None or not found.is_foreign:
+            return found
+        asked = found.operation.model_copy(update={"status": OperationStatus.CANCELLING, "updated_at": self._now()})
+        return self._put(asked, ["PENDING", "RUNNING"], cancel_reason=reason)
+
+    def cancel_request(self, operation_id: str) -> CancelRequest | None:
+        """Return the wish to cancel that is recorded for an unfinished operation."""
+
+        def find(connection: sqlite3.Connection) -> CancelRequest | None:
+            found = connection.execute(
+                "SELECT cancel_reason FROM operations WHERE operation_id=? AND status='CANCELLING'", (operation_id,)
+            ).fetchone()
+            return CancelRequest(found[0]) if found else None
+
+        return self._database.read(find, None)
+
+    def load(self, operation_id: str) -> Stored | None:
+        """Return what is recorded; an operation whose process died is recorded as interrupted first."""
+        row = self._row(operation_id)
+        if row is None:
+            return None
+        stored = self._stored(row)
+        if stored.is_foreign and stored.operation.execution == "local" and self._owner.is_dead(row["owner"]):
+            self._interrupt(row["owner"])
+            stored = self._stored(self._row(operation_id) or row)
+        return stored
+
+    def page(self, query: Query) -> tuple[list[OperationSummary], int]:
+        """Return the newest matching rows; operations whose process died are recorded as interrupted first."""
+        nobody: list[str] = []
+        for owner in self._database.read(_owners_at_work, nobody):
+            if self._owner.is_dead(owner):
+                self._interrupt(owner)
+        nothing: tuple[list[OperationSummary], int] = ([], 0)
+        return self._database.read(lambda connection: _page(connection, query), nothing)
+
+    def metrics(self, operation_id: str) -> FinishedHistory | None:
+        """Return the history kept beside a finished operation."""
+        if (known := self._histories.get(operation_id)) is not None:
+            return known
+        history = self._files.history(operation_id)
+        if history is not None:
+            self._histories[operation_id] = history
+            while len(self._histories) > _HISTORIES_AT_HAND:
+                self._histories.popitem(last=False)
+        return history
+
+    def table(self, operation_id: str, name: str, offset: int, limit: int) -> TablePage | None:
+        """Return rows of a table kept beside a finished operation."""
+        return self._files.table(operation_id, name, offset, limit)
+
+    def close(self) -> None:
+        """Close the database and let go of the process's lock."""
+        self._database.close()
+        self._owner.release()
+
+    def _put(self, operation: Operation, earlier: list[str], **changes: object) -> Stored:
+        """Write a state over one of the `earlier` ones, or anew if the row is gone; return what is recorded."""
+        owner = self._owner.claim()
+
+        def upsert(connection: sqlite3.Connection) -> sqlite3.Row:
+            values = {**_columns(operation), "owner": owner, **changes}
+            updated = [name for name in values if name not in ("operation_id", "owner")]
+            allowed = ", ".join(f"'{status}'" for status in earlier)
+            connection.execute(
+                f"INSERT INTO operations ({', '.join(values)}) VALUES ({', '.join(':' + name for name in values)})"
+                f" ON CONFLICT (operation_id) DO UPDATE SET {', '.join(f'{n}=excluded.{n}' for n in updated)}"
+                f" WHERE status IN ({allowed})",
+                values,
+            )
+            row = _row(connection, operation.operation_id)
+            assert row is not None
+            return row
+
+        return self._stored(self._database.write(upsert))
+
+    def _row(self, operation_id: str) -> sqlite3.Row | None:
+        return self._database.read(lambda connection: _row(connection, operation_id), None)
+
+    def _stored(self, row: sqlite3.Row) -> Stored:
+        operation = Operation.model_validate_json(row["operation"])
+        if row["has_results"]:
+            operation = operation.model_copy(update={"results": self._files.results(operation.operation_id)})
+        is_foreign = not operation.status.is_final and row["owner"] != self._owner.owner_id
+        return Stored(operation, is_foreign, row["cancel_reason"])
+
+    def _interrupt(self, owner: str) -> None:
+        """Fail what a dead process left unfinished; its remote operations go on without it."""
+
+        def fail(connection: sqlite3.Connection) -> None:
+            rows = connection.execute(
+                f"SELECT operation FROM operations WHERE owner=? AND execution='local' AND status NOT IN ({_FINAL})",
+                (owner,),
+            ).fetchall()
+            for (text,) in rows:
+                connection.execute(
+                    "UPDATE operations SET status=:status, operation=:operation WHERE operation_id=:operation_id",
+                    _columns(interrupted(Operation.model_validate_json(text), self._now())),
+                )
+
+        try:
+            self._database.write(fail)
+        except StorageError as error:
+            logger.warning("Operations of an ended process stay as they are: %s", error.message)
+
+
+def _columns(operation: Operation) -> dict[str, object]:
+    """Return the row of an operation; its results are in a file."""
+    return {
+        "operation_id": operation.operation_id,
+        "operation_type": operation.operation_type,
+        "status": operation.status,
+        "execution": operation.execution,
+        "created_at": operation.created_at.isoformat(timespec="microseconds"),
+        "operation": operation.model_copy(update={"results": None}).model_dump_json(),
+    }
+
+
+def _row(connection: sqlite3.Connection, operation_id: str) -> sqlite3.Row | None:
+    found: sqlite3.Row | None = connection.execute(
+        "SELECT operation, owner, has_results, cancel_reason FROM operations WHERE operation_id=?", (operation_id,)
+    ).fetchone()
+    return found
+
+
+def _key_use(connection: sqlite3.Connection, key: str) -> KeyUse | None:
+    found = connection.execute(
+        "SELECT operation_id, fingerprint FROM operations WHERE idempotency_key=?", (key,)
+    ).fetchone()
+    return KeyUse(*found) if found else None
+
+
+def _owners_at_work(connection: sqlite3.Connection) -> list[str]:
+    found = connection.execute(
+        f"SELECT DISTINCT owner FROM operations WHERE execution='local' AND status NOT IN ({_FINAL})"
+    )
+    return [owner for (owner,) in found]
+
+
+def _page(connection: sqlite3.Connection, query: Query) -> tuple[list[OperationSummary], int]:
+    where = f"WHERE (:type IS NULL OR operation_type=:type) AND ({_STATUS_MATCHES})"
+    values = {
+        "type": query.operation_type,
+        "status": query.status,
+        "live": json.dumps(sorted(query.live)),
+        "matching": json.dumps(sorted(query.matching)),
+        "limit": query.limit,
+        "offset": query.offset,
+    }
+    total = connection.execute(f"SELECT COUNT(*) FROM operations {where}", values).fetchone()[0]
+    rows = connection.execute(
+        f"SELECT operation, headline FROM operations {where}"
+        " ORDER BY created_at DESC, operation_id DESC LIMIT :limit OFFSET :offset",
+        values,
+    )
+    return [Operation.model_validate_json(text).summary(headline) for text, headline in rows], total
