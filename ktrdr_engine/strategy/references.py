@@ -141,7 +141,8 @@ def _nn_input(root: Root, path: Path, item: Mapping[str, object]) -> Iterator[Pr
 
 def _input_timeframes(root: Root, path: Path, written: object) -> Iterator[Problem]:
     own = _section(root, "training_data", "timeframes").get("timeframe")
-    if isinstance(own, str) and written not in ("all", own, ["all"], [own]):
+    is_readable = isinstance(written, str | list) and isinstance(own, str)
+    if is_readable and written not in ("all", own, ["all"], [own]):
         yield Problem(path, written, f"the strategy works on {own} bars only", f"Write all, or [{own}].")
 
 
