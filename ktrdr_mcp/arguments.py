@@ -23,6 +23,7 @@ from ktrdr_mcp.failures import crash_text, failure_text
 Schema = dict[str, Any]
 
 _VALUE_WIDTH = 80
+_NOT_IN_REPLIES = ("title", "description", "default", "format")
 
 
 class StrictTool(Tool):
@@ -41,7 +42,7 @@ class StrictTool(Tool):
         fields = {name: getattr(made, name) for name in type(made).model_fields}
         fields["parameters"] = closed(lean(made.parameters))
         fields["description"] = " ".join(made.description.split())
-        made.fn_metadata.output_schema = lean(made.fn_metadata.output_schema or {}, without=("title", "description"))
+        made.fn_metadata.output_schema = lean(made.fn_metadata.output_schema or {}, without=_NOT_IN_REPLIES)
         return cls(**fields, example=example)
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
@@ -119,7 +120,7 @@ def lean(schema: Schema, *, without: tuple[str, ...] = ("title",)) -> Schema:
         if key in ("properties", "$defs")
         else _lean_value(value, without)
         for key, value in schema.items()
-        if key not in without
+        if key not in without and (key, value) != ("additionalProperties", True)
     }
 
 

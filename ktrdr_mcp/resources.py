@@ -85,7 +85,7 @@ async def _page(operations: OperationsService, operation_id: str, name: str, off
 async def _thinned(operations: OperationsService, operation_id: str, name: str, points: int) -> str:
     page = await _page(operations, operation_id, name, 0, _MOST_ROWS_AT_ONCE)
     stride = max(1, -(-(page.total - 1) // max(1, points - 1)))
-    wanted = sorted({*range(0, page.total, stride), *range(page.total - 1, page.total)})
+    wanted = sorted({*range(0, page.total, stride), max(0, page.total - 1)}) if page.total else []
     rows = [page.rows[index] for index in wanted if index < page.returned]
     for index in wanted[len(rows) :]:
         rows += (await _page(operations, operation_id, name, index, 1)).rows

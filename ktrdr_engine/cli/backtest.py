@@ -31,37 +31,25 @@ def run_backtest(settings: Settings, arguments: Mapping[str, Any], *, as_json: b
     Raises:
         KtrdrError: It could not be started.
     """
-    watch = _Watch(BacktestRequest.parse(arguments))
-    operation = anyio.run(watch.run, settings)
+    operation, interrupted = anyio.run(_watched, settings, BacktestRequest.parse(arguments))
     if operation is not None:
         _show(operation, as_json=as_json)
-    if watch.interrupted:
+    if interrupted:
         print("Cancelled by Ctrl-C.", file=sys.stderr)
         return INTERRUPTED
     return DONE if operation and operation.status is OperationStatus.COMPLETED else FAILED
 
 
-class _Watch:
-    """One backtest from its request to its end, or to Ctrl-C."""
-
-    def __init__(self, request: BacktestRequest) -> None:
-        self._request = request
-        self._scope = anyio.CancelScope()
-        self.interrupted = False
-
-    async def run(self, settings: Settings) -> Operation | None:
-        """Return the ended operation; None when it was interrupted before there was one."""
-        with ending_signals(self._interrupt), _bar() as bar:
-            async with open_application(settings) as application:
-                operation_id: str | None = None
-                with self._scope:
-                    operation_id = await application.backtesting.run_backtest(self._request)
-                    return await _follow(application, operation_id, bar)
-                return None if operation_id is None else await _stop(application, operation_id)
-
-    def _interrupt(self, _signal: int) -> None:
-        self.interrupted = True
-        self._scope.cancel()
+async def _watched(settings: Settings, request: BacktestRequest) -> tuple[Operation | None, bool]:
+    """Return the operation as it ended, and whether Ctrl-C ended it; None: Ctrl-C came before there was one."""
+    patience = anyio.CancelScope()
+    with ending_signals(lambda _signal: patience.cancel()), _bar() as bar:
+        async with open_application(settings) as application:
+            operation_id: str | None = None
+            with patience:
+                operation_id = await application.backtesting.run_backtest(request)
+                return await _follow(application, operation_id, bar), False
+            return (await _stop(application, operation_id) if operation_id else None), True
 
 
 async def _follow(application: Application, operation_id: str, bar: Progress) -> Operation:

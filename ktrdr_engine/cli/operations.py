@@ -66,7 +66,9 @@ def _word(words: type[WordT], option: str, given: str | None) -> WordT | None:
     try:
         return words(given.upper())
     except ValueError:
-        raise InvalidRequest(f"{option} {given!r} is not known.{did_you_mean(given.upper(), list(words))}") from None
+        raise InvalidRequest(
+            f"{option} {given!r} is not known.{did_you_mean(given.upper(), [word.value for word in words])}"
+        ) from None
 
 
 def _print(operation: Operation, *, as_json: bool) -> None:

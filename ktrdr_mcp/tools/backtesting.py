@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import BaseModel, BeforeValidator, Field
@@ -21,9 +21,11 @@ from ktrdr_engine.backtesting.models import (
     Symbol,
     TimeframeName,
 )
-from ktrdr_engine.backtesting.service import BacktestingService
 from ktrdr_mcp.arguments import StrictTool, refuse_booleans
 from ktrdr_mcp.views import reply
+
+if TYPE_CHECKING:
+    from ktrdr_engine.backtesting.service import BacktestingService
 
 _EXAMPLE = (
     'start_backtest(symbol="EURUSD", timeframe="1h", strategy_config_path="strategies/rsi_mean_reversion.yaml", '

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import BeforeValidator, Field
 
 from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage, OperationStatus, OperationType
-from ktrdr_engine.operations.service import OperationsService
 from ktrdr_mcp.arguments import StrictTool, refuse_booleans
 from ktrdr_mcp.fitting import fitting_metrics, fitting_operation, fitting_page
 from ktrdr_mcp.views import cancelled_text, metrics_text, operation_text, operations_text, reply
+
+if TYPE_CHECKING:
+    from ktrdr_engine.operations.service import OperationsService
 
 _ID = "op_backtest_20250103_k3v9x2m7qa"
 _PROGRESS_SECONDS = 2.0
@@ -26,7 +28,7 @@ OperationId = Annotated[
 Refresh = Annotated[bool, Field(description="True: look now, even if the last look is less than a second old")]
 WaitSeconds = Annotated[
     float,
-    Field(ge=0, le=25, allow_inf_nan=False, description="Wait up to so long for the end; 0 answers at once"),
+    Field(ge=0, le=25, allow_inf_nan=False, description="Seconds to wait for its end; 0 answers at once"),
     BeforeValidator(refuse_booleans),
 ]
 Cursor = Annotated[
@@ -79,9 +81,7 @@ class _Waits:
 
     async def until_over(self, seconds: float, *, force_refresh: bool) -> Operation:
         """Return the operation once it is over or `seconds` have passed."""
-        if not seconds:
-            return await self._look(0.0, force_refresh=force_refresh)
-        operation = await self._look(0.0, force_refresh=force_refresh)
+        operation = await self._look(0.0, force_refresh=force_refresh or seconds > 0)
         for share in self._shares(seconds):
             if operation.status.is_final:
                 break
@@ -95,11 +95,14 @@ class _Waits:
         )
 
     def _shares(self, seconds: float) -> list[float]:
-        meta = self._context.request_context.meta or {}
-        if "progress_token" not in meta:
-            return [seconds]
-        whole, rest = divmod(seconds, _PROGRESS_SECONDS)
-        return [_PROGRESS_SECONDS] * int(whole) + ([rest] if rest else [])
+        """Return the wait as one, or cut into the steps at which a client that asked is told."""
+        asked = "progress_token" in (self._context.request_context.meta or {})
+        step = _PROGRESS_SECONDS if asked else seconds
+        shares = []
+        while seconds > 0:
+            shares.append(min(step, seconds))
+            seconds -= step
+        return shares
 
 
 def _get_metrics(operations: OperationsService) -> StrictTool:
@@ -147,8 +150,8 @@ def _cancel(operations: OperationsService) -> StrictTool:
 
 def _list_operations(operations: OperationsService) -> StrictTool:
     async def list_operations(
-        status: Annotated[StatusName | None, Field(description="Only these")] = None,
-        operation_type: Annotated[TypeName | None, Field(description="Only these")] = None,
+        status: Annotated[StatusName | None, Field(description="Show only these")] = None,
+        operation_type: Annotated[TypeName | None, Field(description="Show only these")] = None,
         limit: ListLimit = 20,
         offset: Offset = 0,
     ) -> Annotated[CallToolResult, OperationPage]:

@@ -1,0 +1,10 @@
+"""`python -m tests.cli.held_cli`: the `ktrdr` command over the engine that tests hold."""
+
+from __future__ import annotations
+
+from ktrdr_engine.cli import backtest, main
+from tests.cli.conftest import open_held_application
+
+if __name__ == "__main__":
+    backtest.open_application = open_held_application
+    main()

@@ -1,0 +1,73 @@
+"""A client in memory, in both protocol eras, over an engine whose operations a test holds and lets go."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from mcp import Client
+from mcp_types import CallToolResult, TextContent
+
+from ktrdr_mcp.server import create_server
+from tests.mcp.held import HeldApplication, HeldBacktesting, open_held
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Session:
+    """A connected client and the application behind it."""
+
+    def __init__(self, client: Client, application: HeldApplication) -> None:
+        self.client = client
+        self.application = application
+
+    @property
+    def engine(self) -> HeldBacktesting:
+        return self.application.backtesting
+
+    async def call(self, tool: str, **arguments: Any) -> CallToolResult:
+        return await self.client.call_tool(tool, arguments)
+
+    async def answer(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        result = await self.call(tool, **arguments)
+        assert not result.is_error, text_of(result)
+        assert result.structured_content is not None
+        return result.structured_content
+
+    async def refusal(self, tool: str, **arguments: Any) -> str:
+        result = await self.call(tool, **arguments)
+        assert result.is_error, text_of(result)
+        return text_of(result)
+
+    async def start(self, symbol: str = "HELD", **arguments: Any) -> str:
+        return str((await self.answer("start_backtest", **backtest_of(symbol, **arguments)))["operation_id"])
+
+
+def backtest_of(symbol: str, **arguments: Any) -> dict[str, Any]:
+    return {
+        "symbol": symbol,
+        "timeframe": "1h",
+        "strategy_config_path": "strategies/rsi_mean_reversion.yaml",
+        "start_date": "2017-01-02",
+        "end_date": "2017-12-29",
+        **arguments,
+    }
+
+
+def text_of(result: CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+@pytest.fixture(params=["auto", "legacy"])
+def mode(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def session(mode: str) -> AsyncIterator[Session]:
+    async with open_held() as application, Client(create_server(application.as_application()), mode=mode) as client:
+        yield Session(client, application)

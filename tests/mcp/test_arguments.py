@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+import pytest
+from mcp import Client
+from mcp.server import MCPServer
+from mcp_types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import BaseModel, BeforeValidator, Field
+
+from ktrdr_engine.errors import StorageError, WorkerUnavailable
+from ktrdr_mcp.arguments import StrictTool, expected, lean, refuse_booleans
+from tests.mcp.conftest import Session, backtest_of, text_of
+
+
+class Reply(BaseModel):
+    said: str
+
+
+async def test_an_unknown_argument_is_refused_with_the_one_that_was_meant(session: Session) -> None:
+    arguments = {**backtest_of("HELD"), "startdate": "2016-01-01"}
+    refusal = await session.refusal("start_backtest", **arguments)
+    assert "startdate" in refusal
+    assert "Did you mean 'start_date'" in refusal
+    assert (await session.answer("list_operations"))["total"] == 0
+
+
+async def test_all_mistakes_come_at_once_with_what_was_expected_and_an_example(session: Session) -> None:
+    refusal = await session.refusal(
+        "start_backtest", symbol=5, timeframe="1h", capital=1, commission=1.5, slippage=True, end_date="2017-12-29"
+    )
+    assert "6 arguments to repair" in refusal
+    assert "capital" in refusal
+    assert "symbol=5: expected text" in refusal
+    assert "commission=1.5: expected a finite number from 0 to 0.2" in refusal
+    assert "slippage=true" in refusal
+    assert "strategy_config_path: missing" in refusal
+    assert "start_date: missing" in refusal
+    assert 'start_backtest(symbol="EURUSD"' in refusal
+
+
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, "NaN", "Infinity", "many", None, [], {}, 0, -1, 1e300]
+)
+async def test_a_capital_that_is_no_positive_finite_number_is_refused(session: Session, value: object) -> None:
+    refusal = await session.refusal("start_backtest", **backtest_of("HELD", initial_capital=value))
+    assert "initial_capital" in refusal
+    assert "a finite number above 0" in refusal
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("get_operation", {"operation_id": "x", "wait_seconds": 26}, "from 0 to 25"),
+        ("get_operation", {"operation_id": "x", "wait_seconds": True}, "from 0 to 25"),
+        ("get_operation", {"operation_id": "x", "force_refresh": "perhaps"}, "true or false"),
+        ("get_operation", {}, "operation_id: missing"),
+        ("get_metrics", {"operation_id": "x", "limit": 0}, "from 1 to 500"),
+        ("get_metrics", {"operation_id": "x", "limit": 501}, "from 1 to 500"),
+        ("get_metrics", {"operation_id": "x", "cursor": 1.5}, "a whole number at least 0"),
+        ("list_operations", {"limit": 101}, "from 1 to 100"),
+        ("list_operations", {"offset": -1}, "at least 0"),
+        ("list_operations", {"status": "DONE"}, "one of PENDING, RUNNING"),
+        ("list_operations", {"status": "completed"}, "Did you mean 'COMPLETED'"),
+        ("cancel", {"operation_id": "x", "reason": "y" * 501}, "0 to 500 characters"),
+    ],
+)
+async def test_a_value_out_of_range_is_answered_with_the_range(
+    session: Session, tool: str, arguments: dict[str, Any], words: str
+) -> None:
+    refusal = await session.refusal(tool, **arguments)
+    assert words in refusal
+    assert len(refusal) < 1_000
+
+
+async def test_numbers_in_text_are_understood(session: Session) -> None:
+    operation_id = await session.start("QUICK", initial_capital="5000")
+    metadata = (await session.answer("get_operation", operation_id=operation_id))["metadata"]
+    assert metadata["initial_capital"] == 5000
+
+
+async def test_what_the_engine_refuses_keeps_its_words_and_gains_a_way_on(session: Session) -> None:
+    refusal = await session.refusal("start_backtest", **backtest_of("QUIK"))
+    assert "Did you mean 'QUICK'" in refusal
+    assert "call again, for example: start_backtest(" in refusal
+    assert not refusal.startswith("Error executing tool")
+
+
+async def test_inverted_dates_are_refused(session: Session) -> None:
+    arguments = backtest_of("HELD", start_date="2017-12-29", end_date="2017-01-02")
+    assert "before start_date" in await session.refusal("start_backtest", **arguments)
+
+
+async def test_a_defect_says_nothing_of_its_inside(caplog: pytest.LogCaptureFixture) -> None:
+    async def say() -> Annotated[CallToolResult, Reply]:
+        """Says."""
+        raise RuntimeError("a secret of the inside")
+
+    result = await _call(_tool(say), {})
+    assert result.is_error
+    assert "secret" not in text_of(result)
+    assert "list_operations" in text_of(result)
+    assert "a secret of the inside" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (StorageError("The disk is full."), "Nothing is wrong with the arguments"),
+        (WorkerUnavailable("No answer."), "call say again in a minute"),
+    ],
+)
+async def test_an_error_that_is_not_of_the_arguments_says_so(error: Exception, words: str) -> None:
+    async def say() -> Annotated[CallToolResult, Reply]:
+        """Says."""
+        raise error
+
+    result = await _call(_tool(say), {})
+    assert result.is_error
+    assert text_of(result).startswith(str(error))
+    assert words in text_of(result)
+
+
+async def test_long_values_and_long_messages_are_cut() -> None:
+    async def say(word: Annotated[Literal["a"], Field(description="A word")]) -> Annotated[CallToolResult, Reply]:
+        """Says."""
+        raise StorageError("x" * 50_000)
+
+    tool = _tool(say)
+    assert len(text_of(await _call(tool, {"word": "y" * 50_000}))) < 400
+    assert len(text_of(await _call(tool, {"word": "a"}))) < 9_000
+
+
+async def test_a_tool_error_of_the_tool_itself_passes_unchanged() -> None:
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    async def say() -> Annotated[CallToolResult, Reply]:
+        """Says."""
+        raise ToolError("as it is")
+
+    assert "as it is" in text_of(await _call(_tool(say), {}))
+
+
+async def test_a_good_call_passes() -> None:
+    async def say(
+        times: Annotated[int, Field(ge=1, description="How often"), BeforeValidator(refuse_booleans)] = 1,
+    ) -> Annotated[CallToolResult, Reply]:
+        """Says."""
+        return CallToolResult(content=[TextContent(type="text", text="hi")], structured_content={"said": "hi" * times})
+
+    result = await _call(_tool(say), {"times": 2})
+    assert result.structured_content == {"said": "hihi"}
+
+
+def test_a_lean_schema_keeps_properties_that_are_called_like_keywords() -> None:
+    schema = {"title": "T", "type": "object", "properties": {"title": {"title": "Title", "type": "string"}}}
+    assert lean(schema) == {"type": "object", "properties": {"title": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "integer"}, "a whole number"),
+        ({"type": "number", "exclusiveMaximum": 3}, "a finite number below 3"),
+        ({"type": "number", "minimum": 1, "exclusiveMaximum": 3}, "a finite number at least 1, below 3"),
+        ({"anyOf": [{"type": "boolean"}, {"type": "null"}]}, "true or false"),
+        ({"type": "string"}, "text"),
+        ({"type": "string", "pattern": "^a$"}, "text (matching ^a$)"),
+        (
+            {"type": "string", "minLength": 1, "maxLength": 2, "examples": ["a"]},
+            'text (1 to 2 characters), for example "a"',
+        ),
+        ({"type": "array"}, "a value"),
+    ],
+)
+def test_a_schema_is_put_in_words(schema: dict[str, Any], words: str) -> None:
+    assert expected(schema) == words
+
+
+def _tool(function: Any) -> StrictTool:
+    return StrictTool.declare(function, title="Say", example="say()", annotations=ToolAnnotations())
+
+
+async def _call(tool: StrictTool, arguments: dict[str, Any]) -> CallToolResult:
+    async with Client(MCPServer("test", tools=[tool])) as client:
+        return await client.call_tool(tool.name, arguments)

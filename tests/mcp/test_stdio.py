@@ -1,0 +1,217 @@
+"""The server as a process: what is on the wire, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ktrdr_engine.operations.models import OperationPage
+from ktrdr_engine.operations.service import OperationsService
+from ktrdr_engine.operations.store import OperationStore
+from tests.mcp.conftest import backtest_of
+from tests.mcp.wire import ROOT, Wire, environment, server
+
+HELD = "tests.mcp.held_server"
+REAL = "ktrdr_mcp.main"
+
+
+def start(wire: Wire, symbol: str) -> str:
+    return str(wire.call("start_backtest", **backtest_of(symbol))["structuredContent"]["operation_id"])
+
+
+def until_running(wire: Wire, operation_id: str) -> None:
+    while (
+        wire.call("get_operation", operation_id=operation_id, force_refresh=True)["structuredContent"]["status"]
+        == "PENDING"
+    ):
+        pass
+
+
+async def stored(home: Path) -> OperationPage:
+    async with OperationsService(OperationStore(home)) as operations:
+        return await operations.list_operations()
+
+
+@pytest.mark.parametrize(("how", "code"), [("EOF", 0), ("SIGINT", 130), ("SIGTERM", 143)])
+async def test_the_process_ends_and_what_ran_is_cancelled_on_disk(tmp_path: Path, how: str, code: int) -> None:
+    with server(HELD, tmp_path) as wire:
+        wire.greet()
+        held, deaf = start(wire, "HELD"), start(wire, "DEAF")
+        until_running(wire, held)
+        until_running(wire, deaf)
+        assert wire.end(how) == code
+    page = await stored(tmp_path)
+    assert {row.operation_id: row.status for row in page.operations} == {held: "CANCELLED", deaf: "CANCELLED"}
+
+
+@pytest.mark.parametrize("how", ["EOF", "SIGTERM"])
+async def test_a_call_that_waits_does_not_hold_up_the_end(tmp_path: Path, how: str) -> None:
+    with server(HELD, tmp_path) as wire:
+        wire.greet()
+        held = start(wire, "HELD")
+        until_running(wire, held)
+        wire.ask_later("tools/call", name="get_operation", arguments={"operation_id": held, "wait_seconds": 25})
+        wire.call("list_operations")
+        wire.end(how)
+    assert [row.status for row in (await stored(tmp_path)).operations] == ["CANCELLED"]
+
+
+@pytest.mark.parametrize(("how", "code"), [("EOF", 0), ("SIGINT", 130), ("SIGTERM", 143)])
+def test_an_idle_process_ends_too(tmp_path: Path, how: str, code: int) -> None:
+    with server(HELD, tmp_path) as wire:
+        wire.greet()
+        assert wire.end(how) == code
+
+
+async def test_a_client_that_stops_reading_ends_the_process(tmp_path: Path) -> None:
+    with server(HELD, tmp_path) as wire:
+        wire.greet()
+        held = start(wire, "HELD")
+        until_running(wire, held)
+        assert wire.process.stdout is not None
+        wire.process.stdout.close()
+        wire.ask_later("tools/list")
+        assert wire.process.wait(10) == 0
+    assert [row.status for row in (await stored(tmp_path)).operations] == ["CANCELLED"]
+
+
+def test_a_print_of_the_engine_does_not_reach_the_wire(tmp_path: Path) -> None:
+    with server(HELD, tmp_path) as wire:
+        wire.greet()
+        until_running(wire, start(wire, "LOUD"))
+        wire.call("list_operations")
+        wire.end("EOF")
+        assert wire.process.stdout is not None
+        assert wire.process.stderr is not None
+        assert wire.process.stdout.read() == ""
+        assert "this must not reach the wire" in wire.process.stderr.read()
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_json_does_not_have_is_refused_readably(tmp_path: Path, number: str) -> None:
+    with server(HELD, tmp_path) as wire:
+        wire.greet()
+        arguments = json.dumps(backtest_of("HELD")).replace("}", f', "initial_capital": {number}}}')
+        params = f'{{"name": "start_backtest", "arguments": {arguments}}}'
+        wire.send(f'{{"jsonrpc": "2.0", "id": 77, "method": "tools/call", "params": {params}}}')
+        result = wire.receive()["result"]
+        assert result["isError"] is True
+        assert "initial_capital" in result["content"][0]["text"]
+        assert "a finite number" in result["content"][0]["text"]
+
+
+def test_a_line_that_is_no_json_does_not_end_the_session(tmp_path: Path) -> None:
+    with server(HELD, tmp_path) as wire:
+        wire.greet()
+        wire.send("hello?")
+        wire.send('{"jsonrpc": "2.0", "id": 5}')
+        assert len(wire.ask("tools/list")["tools"]) == 5
+
+
+def test_the_real_server_greets_and_lists_its_tools(tmp_path: Path) -> None:
+    with server(REAL, tmp_path) as wire:
+        greeting = wire.greet()
+        assert greeting["serverInfo"]["name"] == "ktrdr"
+        assert "start_backtest" in greeting["instructions"]
+        assert next(tool["name"] for tool in wire.ask("tools/list")["tools"]) == "start_backtest"
+        assert wire.end("EOF") == 0
+        assert wire.process.stderr is not None
+        assert wire.process.stderr.read() == ""
+
+
+def test_a_defect_while_opening_is_logged_and_ends_the_process(tmp_path: Path) -> None:
+    with server(HELD, tmp_path, "broken") as wire:
+        assert wire.process.wait(10) == 1
+        assert wire.process.stderr is not None
+        assert "the home is on fire" in wire.process.stderr.read()
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    heavy = {"torch", "pandas", "numba", "numpy", "talib", "pyarrow"}
+    script = "import sys, ktrdr_mcp.main, ktrdr_mcp.server, ktrdr_engine.composition; print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert not heavy & set(shown.stdout.split())
+
+
+def test_the_server_lists_its_tools_without_anything_heavy(tmp_path: Path) -> None:
+    script = (
+        "import sys, threading\n"
+        "from ktrdr_mcp import main\n"
+        "leave = main.leave\n"
+        "def report(code):\n"
+        "    print(*sys.modules, file=sys.stderr)\n"
+        "    leave(code)\n"
+        "main.leave = report\n"
+        "main.main([])\n"
+    )
+    requests = [
+        {
+            "id": 1,
+            "method": "initialize",
+            "params": {
+                "protocolVersion": "2025-11-25",
+                "capabilities": {},
+                "clientInfo": {"name": "t", "version": "1"},
+            },
+        },
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/list", "params": {}},
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(tmp_path),
+        cwd=tmp_path,
+    )
+    wire = Wire(process)
+    for request in requests:
+        wire.send(json.dumps({"jsonrpc": "2.0", **request}))
+    tools: Any = None
+    while tools is None:
+        tools = wire.receive()["result"].get("tools")
+    _, stderr = process.communicate(timeout=10)
+    assert len(tools) == 5
+    assert not {"torch", "pandas", "numba", "numpy", "talib", "pyarrow"} & set(stderr.split())
+
+
+@pytest.mark.parametrize("transport", ["sse", "streamable-http"])
+def test_a_transport_that_is_not_there_yet_is_refused_by_name(tmp_path: Path, transport: str) -> None:
+    ended = run_main(tmp_path, "--transport", transport)
+    assert ended.returncode == 2
+    assert transport in ended.stderr
+    assert "stdio" in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_a_bad_configuration_is_refused_with_the_variable(tmp_path: Path) -> None:
+    ended = run_main(tmp_path, OPERATIONS_CACHE_TTL="soon")
+    assert ended.returncode == 2
+    assert "OPERATIONS_CACHE_TTL" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(("option", "code"), [("--help", 0), ("--version", 0), ("--colour", 2)])
+def test_options_are_explained_and_unknown_ones_refused(tmp_path: Path, option: str, code: int) -> None:
+    ended = run_main(tmp_path, option)
+    assert ended.returncode == code
+    assert "ktrdr-mcp" in ended.stdout + ended.stderr
+
+
+def run_main(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", REAL, *arguments],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=15,
+        cwd=home,
+        env=environment(home, **more),
+    )

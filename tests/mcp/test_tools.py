@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import anyio
+import pytest
+
+from ktrdr_engine.operations.models import OperationStatus, OperationType
+from tests.mcp.conftest import Session, backtest_of, text_of
+from tests.mcp.held import RESULTS
+
+TOOLS = ["start_backtest", "get_operation", "get_metrics", "cancel", "list_operations"]
+SMALL = 2_000
+LARGE = 20_000
+
+
+async def test_the_five_tools_come_in_the_order_an_agent_meets_them(session: Session) -> None:
+    tools = (await session.client.list_tools()).tools
+    assert [tool.name for tool in tools] == TOOLS
+
+
+async def test_every_tool_states_all_four_hints_and_takes_no_unknown_argument(session: Session) -> None:
+    for tool in (await session.client.list_tools()).tools:
+        assert tool.annotations is not None
+        hints = tool.annotations
+        assert None not in (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint)
+        assert tool.input_schema["additionalProperties"] is False
+        assert tool.input_schema["type"] == "object"
+        assert tool.output_schema is not None
+        assert tool.output_schema["type"] == "object"
+
+
+async def test_only_cancel_may_destroy_and_only_looking_is_read_only(session: Session) -> None:
+    hints = {tool.name: tool.annotations for tool in (await session.client.list_tools()).tools}
+    assert [name for name, hint in hints.items() if hint and hint.destructive_hint] == ["cancel"]
+    assert [name for name, hint in hints.items() if hint and hint.read_only_hint] == [
+        "get_operation",
+        "get_metrics",
+        "list_operations",
+    ]
+
+
+async def test_every_argument_is_described(session: Session) -> None:
+    for tool in (await session.client.list_tools()).tools:
+        for name, schema in tool.input_schema["properties"].items():
+            assert schema.get("description"), f"{tool.name}.{name}"
+
+
+async def test_the_arguments_of_start_backtest_are_those_of_the_contract(session: Session) -> None:
+    tool = (await session.client.list_tools()).tools[0]
+    properties = tool.input_schema["properties"]
+    assert list(properties) == [
+        "symbol",
+        "timeframe",
+        "strategy_config_path",
+        "model_path",
+        "start_date",
+        "end_date",
+        "initial_capital",
+        "commission",
+        "slippage",
+        "idempotency_key",
+    ]
+    defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
+    assert defaults == {
+        "model_path": None,
+        "initial_capital": 100_000.0,
+        "commission": 0.001,
+        "slippage": 0.001,
+        "idempotency_key": None,
+    }
+
+
+async def test_the_listing_costs_little_context(session: Session) -> None:
+    tools = (await session.client.list_tools()).tools
+    listing = json.dumps([tool.model_dump(mode="json", exclude_none=True) for tool in tools])
+    assert len(listing) < 12_000
+
+
+async def test_the_instructions_lead_through_the_main_job_in_few_words(session: Session) -> None:
+    instructions = session.client.instructions
+    assert instructions is not None
+    assert len(instructions.split()) <= 150
+    assert all(tool in instructions for tool in TOOLS)
+
+
+async def test_an_agent_starts_waits_and_reads_the_results(session: Session) -> None:
+    started = await session.call("start_backtest", **backtest_of("QUICK"))
+    assert started.structured_content is not None
+    operation_id = started.structured_content["operation_id"]
+    assert started.structured_content["status"] == "started"
+    assert f"get_operation(operation_id='{operation_id}', wait_seconds=20)" in text_of(started)
+
+    ended = await session.call("get_operation", operation_id=operation_id, wait_seconds=20)
+    assert ended.structured_content is not None
+    assert ended.structured_content["status"] == "COMPLETED"
+    assert ended.structured_content["progress"]["percentage"] == 100
+    assert ended.structured_content["results"] == RESULTS
+    assert "sharpe_ratio=1.25" in text_of(ended)
+    assert "note: sortino_ratio: no losing day" in text_of(ended)
+    assert f"ktrdr://operations/{operation_id}/trades" in text_of(ended)
+
+
+async def test_a_waiting_call_answers_when_the_operation_ends(session: Session) -> None:
+    operation_id = await session.start("HELD")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_release_once_running, session)
+        operation = await session.answer("get_operation", operation_id=operation_id, wait_seconds=15)
+    assert operation["status"] == "COMPLETED"
+
+
+async def test_a_waiting_call_answers_when_the_time_is_up(session: Session) -> None:
+    operation_id = await session.start("HELD")
+    operation = await session.answer("get_operation", operation_id=operation_id, wait_seconds=0.01)
+    assert operation["status"] in ("PENDING", "RUNNING")
+
+
+async def test_a_waiting_call_tells_a_client_that_asked_how_far_it_is(session: Session) -> None:
+    operation_id = await session.start("HELD")
+    await _until_running(session)
+    told: list[tuple[float, float | None, str | None]] = []
+
+    async def listen(progress: float, total: float | None, message: str | None) -> None:
+        told.append((progress, total, message))
+        session.engine.release.set()
+
+    arguments = {"operation_id": operation_id, "wait_seconds": 15}
+    result = await session.client.call_tool("get_operation", arguments, progress_callback=listen)
+    assert result.structured_content is not None
+    assert result.structured_content["status"] == "COMPLETED"
+    assert told
+    assert told[0][1] == 100
+    assert "HELD 1h" in (told[0][2] or "")
+
+
+async def test_a_running_operation_shows_where_it_is(session: Session) -> None:
+    operation_id = await session.start("HELD")
+    await _until_running(session)
+    result = await session.call("get_operation", operation_id=operation_id, force_refresh=True)
+    assert result.structured_content is not None
+    progress = result.structured_content["progress"]
+    assert progress["percentage"] == 45
+    assert progress["context"]["symbol"] == "HELD"
+    assert "step 450 of 1000" in text_of(result)
+    assert "total_trades=9" in text_of(result)
+    assert "wait_seconds=20" in text_of(result)
+
+
+async def test_metrics_are_read_page_by_page_without_gap_or_repeat(session: Session) -> None:
+    operation_id = await session.start("QUICK")
+    await session.answer("get_operation", operation_id=operation_id, wait_seconds=15)
+    seen: list[int] = []
+    trades: list[Any] = []
+    cursor, more = 0, True
+    while more:
+        page = await session.answer("get_metrics", operation_id=operation_id, cursor=cursor, limit=4)
+        assert sum(len(bucket) for bucket in page["metrics"].values()) <= 4
+        seen += [row["bar_index"] for row in page["metrics"].get("bars", [])]
+        trades += page["metrics"].get("trades", [])
+        cursor, more = page["new_cursor"], page["has_more"]
+    assert seen == list(range(0, 500, 50))
+    assert [trade["trade_type"] for trade in trades] == ["LONG"]
+
+
+async def test_the_text_of_a_metrics_page_is_a_table_that_says_how_to_go_on(session: Session) -> None:
+    operation_id = await session.start("QUICK")
+    await session.answer("get_operation", operation_id=operation_id, wait_seconds=15)
+    result = await session.call("get_metrics", operation_id=operation_id, limit=4)
+    assert result.structured_content is not None
+    cursor = result.structured_content["new_cursor"]
+    assert "timestamp | bar_index | pnl | trades | positions" in text_of(result)
+    assert f"cursor={cursor}) reads on" in text_of(result)
+
+
+async def test_a_cancelled_operation_stops_and_keeps_what_it_had(session: Session) -> None:
+    operation_id = await session.start("HELD")
+    await _until_running(session)
+    result = await session.call("cancel", operation_id=operation_id, reason="wrong dates")
+    assert result.structured_content is not None
+    assert result.structured_content["status"] in ("CANCELLING", "CANCELLED")
+    operation = await session.answer("get_operation", operation_id=operation_id, wait_seconds=15)
+    assert operation["status"] == "CANCELLED"
+    assert operation["results"] == {"total_return": 0.01, "partial": True}
+    shown = text_of(await session.call("get_operation", operation_id=operation_id))
+    assert "Partial results" in shown
+
+
+async def test_cancelling_what_has_ended_changes_nothing_and_says_so(session: Session) -> None:
+    operation_id = await session.start("QUICK")
+    await session.answer("get_operation", operation_id=operation_id, wait_seconds=15)
+    result = await session.call("cancel", operation_id=operation_id)
+    assert result.structured_content is not None
+    assert result.structured_content["status"] == "COMPLETED"
+    assert "nothing was cancelled" in text_of(result)
+
+
+async def test_operations_are_listed_newest_first_in_pages(session: Session) -> None:
+    ids = [await session.start("QUICK") for _ in range(3)]
+    for operation_id in ids:
+        await session.answer("get_operation", operation_id=operation_id, wait_seconds=15)
+    result = await session.call("list_operations", limit=2, status="COMPLETED", operation_type="BACKTESTING")
+    assert result.structured_content is not None
+    assert result.structured_content["total"] == 3
+    assert result.structured_content["returned"] == 2
+    assert "list_operations(offset=2)" in text_of(result)
+    rest = await session.answer("list_operations", limit=2, offset=2)
+    listed = [*result.structured_content["operations"], *rest["operations"]]
+    assert sorted(row["operation_id"] for row in listed) == sorted(ids)
+    assert listed[0]["headline"] == "return +2.34%, 94 trades"
+
+
+async def test_an_empty_list_says_how_to_fill_it(session: Session) -> None:
+    assert "start_backtest" in text_of(await session.call("list_operations", status="FAILED"))
+
+
+async def test_a_repeated_idempotency_key_starts_nothing_new(session: Session) -> None:
+    first = await session.start("HELD", idempotency_key="monday")
+    assert await session.start("HELD", idempotency_key="monday") == first
+    refusal = await session.refusal("start_backtest", **backtest_of("QUICK", idempotency_key="monday"))
+    assert "monday" in refusal
+
+
+async def test_a_defect_of_an_operation_is_shown_without_its_inside(session: Session) -> None:
+    operation_id = await session.start("CRASH")
+    result = await session.call("get_operation", operation_id=operation_id, wait_seconds=15)
+    assert result.structured_content is not None
+    assert result.structured_content["error"]["code"] == "engine_error"
+    assert "Error engine_error" in text_of(result)
+    assert "secret" not in result.model_dump_json()
+
+
+async def test_an_unknown_operation_is_refused_with_the_way_to_the_known(session: Session) -> None:
+    for tool in ("get_operation", "get_metrics", "cancel"):
+        refusal = await session.refusal(tool, operation_id="op_backtest_20250103_aaaaaaaaaa")
+        assert "op_backtest_20250103_aaaaaaaaaa" in refusal
+        assert "list_operations" in refusal
+    assert "list_operations" in await session.refusal("get_operation", operation_id="../../etc/passwd")
+
+
+async def test_a_cursor_from_nowhere_is_refused(session: Session) -> None:
+    operation_id = await session.start("HELD")
+    assert "cursor" in await session.refusal("get_metrics", operation_id=operation_id, cursor=10_000_000)
+    assert "at least 0" in await session.refusal("get_metrics", operation_id=operation_id, cursor=-1)
+
+
+async def test_a_full_queue_is_refused_with_what_to_do(session: Session) -> None:
+    for _ in range(6):
+        await session.start("HELD")
+    refusal = await session.refusal("start_backtest", **backtest_of("HELD"))
+    assert "get_operation(wait_seconds=20)" in refusal
+    assert "start_backtest" in refusal
+
+
+async def test_replies_are_small_by_default(session: Session) -> None:
+    replies = [await session.call("start_backtest", **backtest_of("QUICK"))]
+    content = replies[0].structured_content
+    assert content is not None
+    operation_id = content["operation_id"]
+    replies.append(await session.call("get_operation", operation_id=operation_id, wait_seconds=15))
+    replies.append(await session.call("get_metrics", operation_id=operation_id))
+    replies.append(await session.call("get_metrics", operation_id=operation_id, limit=500))
+    replies.append(await session.call("cancel", operation_id=operation_id))
+    for _ in range(25):
+        await session.answer("get_operation", operation_id=await session.start("QUICK"), wait_seconds=15)
+    replies.append(await session.call("list_operations"))
+    replies.append(await session.call("list_operations", limit=100))
+    for reply in replies:
+        assert len(text_of(reply)) < SMALL
+        assert len(reply.model_dump_json()) < LARGE
+
+
+def test_the_words_a_filter_takes_are_those_of_the_engine() -> None:
+    from typing import get_args
+
+    from ktrdr_mcp.tools.operations import StatusName, TypeName
+
+    assert set(get_args(StatusName)) == {status.value for status in OperationStatus}
+    assert set(get_args(TypeName)) == {kind.value for kind in OperationType}
+
+
+async def _until_running(session: Session) -> None:
+    assert await anyio.to_thread.run_sync(session.engine.running.wait, 10)
+
+
+async def _release_once_running(session: Session) -> None:
+    await _until_running(session)
+    session.engine.release.set()
+
+
