@@ -84,11 +84,8 @@ def _refuse(source: str, problem: str, repair: str = _RETRAIN) -> NoReturn:
 def _check_archive(content: bytes, source: str) -> None:
     if not content:
         _refuse(source, "the file is empty")
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        cut = content.startswith(b"PK")
-        _refuse(
-            source, "the file is truncated" if cut else "this is not a model file (no archive written by torch.save)"
-        )
+    if not content.startswith(b"PK"):
+        _refuse(source, "this is not a model file (no archive written by torch.save)")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
@@ -96,7 +93,7 @@ def _check_archive(content: bytes, source: str) -> None:
             names = {entry.filename.rpartition("/")[2] for entry in archive.infolist()}
             damaged = archive.testzip()
     except _UNREADABLE as error:
-        _refuse(source, f"the file is damaged ({error})")
+        _refuse(source, f"the file is truncated or damaged ({error})")
     if damaged:
         _refuse(source, f"the file is damaged (the checksum of {damaged!r} is wrong)")
     if "constants.pkl" in names:

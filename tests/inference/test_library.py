@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from ktrdr_engine.errors import ModelError
+from ktrdr_engine.inference.bundle import save_bundle
+from ktrdr_engine.inference.library import ModelLibrary
+from tests.inference.models import bundle
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    return folder
+
+
+def put(folder: Path, name: str, strategy: str = "s", created: str = "2026-01-01T00:00:00Z", seed: int = 0) -> None:
+    save_bundle(bundle(seed, strategy_name=strategy, created_at=created), folder / name)
+
+
+def test_a_model_is_found_with_and_without_folder_and_suffix(models: Path) -> None:
+    put(models, "m.pt")
+    library = ModelLibrary((models.parent,))
+    assert library.names() == ["m.pt"]
+    assert library.load("m") is library.load("models/m.pt")
+
+
+def test_a_file_that_changes_is_read_again(models: Path) -> None:
+    put(models, "m.pt", seed=1)
+    library = ModelLibrary((models.parent,))
+    before = library.load("m")
+    (models / "m.pt").unlink()
+    put(models, "m.pt", seed=2)
+    os.utime(models / "m.pt", ns=(1, 1))
+    assert library.load("m").sha256 != before.sha256
+
+
+def test_only_the_last_used_are_kept_open(models: Path) -> None:
+    names = [f"m{number:02}.pt" for number in range(17)]
+    for name in names:
+        put(models, name)
+    library = ModelLibrary((models.parent,))
+    first, second = library.load(names[0]), library.load(names[1])
+    for name in names[2:16]:
+        library.load(name)
+    assert library.load(names[0]) is first
+    library.load(names[16])
+    assert library.load(names[0]) is first
+    assert library.load(names[1]) is not second
+
+
+def test_the_newest_model_of_a_strategy_is_chosen(models: Path) -> None:
+    put(models, "b.pt", created="2026-01-01T00:00:00Z")
+    put(models, "a.pt", created="2026-03-01T00:00:00Z")
+    put(models, "c.pt", created="2026-02-01T00:00:00Z")
+    put(models, "d.pt", strategy="other", created="2026-09-01T00:00:00Z")
+    (models / "broken.pt").write_bytes(b"not a model")
+    library = ModelLibrary((models.parent,))
+    assert library.newest_for("s") == library.newest_for("s") == "a.pt"
+
+
+def test_without_a_model_the_error_lists_what_there_is(models: Path) -> None:
+    put(models, "a.pt", strategy="rsi_mean_reversion")
+    library = ModelLibrary((models.parent,))
+    with pytest.raises(ModelError) as caught:
+        library.newest_for("rsi_mean_revresion")
+    assert "Did you mean 'rsi_mean_reversion'?" in caught.value.message
+    assert "a.pt (for rsi_mean_reversion)" in caught.value.message
+
+
+def test_without_any_model_the_error_says_none(models: Path) -> None:
+    with pytest.raises(ModelError, match=r"No model was trained for strategy 's'\. Models: none\."):
+        ModelLibrary((models.parent,)).newest_for("s")
+
+
+def test_an_unknown_model_and_a_path_outside_are_refused(models: Path) -> None:
+    put(models, "rsi_mlp.pt")
+    library = ModelLibrary((models.parent,))
+    with pytest.raises(ModelError, match="Did you mean 'rsi_mlp"):
+        library.load("rsi_mpl")
+    with pytest.raises(ModelError, match="bare file name"):
+        library.load("../secret.pt")
+
+
+def test_a_file_that_vanishes_is_a_model_error(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(models, "m.pt")
+    library = ModelLibrary((models.parent,))
+    path = library._catalog.find("m")
+    monkeypatch.setattr(type(library._catalog), "find", lambda self, name: path)
+    path.unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        library.load("m")
+
+
+def test_threads_may_load_at_once(models: Path) -> None:
+    put(models, "m.pt")
+    library = ModelLibrary((models.parent,))
+    barrier = threading.Barrier(4)
+    found: list[str] = []
+
+    def load() -> None:
+        barrier.wait()
+        found.append(library.load("m").sha256)
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [bundle().sha256] * 4
+
+
+def test_listing_models_needs_no_torch() -> None:
+    code = (
+        "import sys; from pathlib import Path; from ktrdr_engine.inference.library import ModelLibrary\n"
+        "ModelLibrary((Path('.'),)).names()\n"
+        "assert not {'numpy', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
