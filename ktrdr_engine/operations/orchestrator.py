@@ -100,7 +100,8 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
         )
 
     async def _start_new(self, request: RequestT, idempotency_key: str | None, fingerprint: str) -> Operation:
-        job = await anyio.to_thread.run_sync(self.prepare, request)
+        # Nothing exists yet: a caller that goes away need not wait for the thread.
+        job = await anyio.to_thread.run_sync(self.prepare, request, abandon_on_cancel=True)
         with anyio.CancelScope(shield=True):
             operation = await self._start_prepared(job, idempotency_key, fingerprint)
         return operation

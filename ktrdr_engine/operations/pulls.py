@@ -88,9 +88,9 @@ class Pulls:
     async def _pull(self, record: Record, force_refresh: bool) -> None:
         if record.unsaved is not None:
             await self._transitions.retry_save(record)
-        elif record.source is not None and not record.is_final:
-            await self._heed_other_processes(record, record.source)
-            await self._pull_source(record, record.source, force_refresh=force_refresh)
+        elif (source := record.source) is not None and not record.is_final:
+            await self._heed_other_processes(record, source)
+            await self._pull_source(record, source, force_refresh=force_refresh)
 
     async def cancel(self, record: Record, reason: str | None) -> None:
         """Ask the work to stop, wherever it runs; believe a worker only its own answer.
