@@ -39,6 +39,7 @@ _LATER_TRANSPORTS = ("streamable-http", "sse")
 
 # Worker threads run compiled code that gives the lock away; short turns keep the loop quick beside those that do not.
 _SWITCH_INTERVAL_SECONDS = 0.0005
+_LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,10 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.transport in _LATER_TRANSPORTS:
         return _refuse(f"--transport {options.transport} is not in this version yet: use --transport stdio.")
-    logging.basicConfig(
-        level=options.log_level.upper(), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
-    )
-    sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
 
     from ktrdr_engine.composition import open_application
     from ktrdr_engine.settings import load_settings
@@ -58,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings()
     except KtrdrError as error:
         return _refuse(error.message)
+    logging.basicConfig(
+        level=options.log_level.upper(), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     run(partial(open_application, settings))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ktrdr_engine.cli import backtest, main
 from tests.cli.conftest import open_held_application
 
 if __name__ == "__main__":
-    backtest.open_application = open_held_application
+    pytest.MonkeyPatch().setattr(backtest, "open_application", open_held_application)
     main()

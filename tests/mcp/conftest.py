@@ -36,7 +36,7 @@ class Session:
         result = await self.call(tool, **arguments)
         assert not result.is_error, text_of(result)
         assert result.structured_content is not None
-        return result.structured_content
+        return dict(result.structured_content)
 
     async def refusal(self, tool: str, **arguments: Any) -> str:
         result = await self.call(tool, **arguments)

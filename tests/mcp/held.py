@@ -1,11 +1,13 @@
 """A kind of operation for tests: no prices and no network, its thread does what the symbol says.
 
 QUICK ends at once with results, HELD runs until it is released or cancelled, LOUD also prints, DEAF never looks at its
-token, CRASH has a defect. Everything else is unknown, with the words the real engine would use.
+token, CRASH has a defect, and the check of SLOW never ends. Everything else is unknown, with the words the real engine
+would use.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 BARS = 1_000
 HOUR = 3_600_000_000_000
 START = 1_483_315_200_000_000_000
-SYMBOLS = ("QUICK", "HELD", "LOUD", "DEAF", "CRASH")
+SYMBOLS = ("QUICK", "HELD", "LOUD", "DEAF", "CRASH", "SLOW")
 
 RESULTS: dict[str, Any] = {
     "total_return": 0.0234,
@@ -42,7 +44,7 @@ RESULTS: dict[str, Any] = {
     "notes": ["sortino_ratio: no losing day"],
     "provenance": {"engine_version": "0.1.0"},
 }
-TABLES = {
+TABLES: dict[str, dict[str, list[Any]]] = {
     "trades": {"side": ["LONG"] * 94, "entry_price": [1.05 + i / 1000 for i in range(94)]},
     "equity": {"bar": list(range(BARS)), "equity": [100_000.0 + i for i in range(BARS)]},
 }
@@ -66,6 +68,9 @@ class HeldBacktesting(ServiceOrchestrator[BacktestRequest, BacktestRequest, Back
         request.range_ns()
         if request.symbol not in SYMBOLS:
             raise DataError(f"No prices for symbol {request.symbol!r}.{did_you_mean(request.symbol, SYMBOLS)}")
+        if request.symbol == "SLOW":
+            print("checking", file=sys.stderr, flush=True)
+            threading.Event().wait()
         return request
 
     def describe(self, job: BacktestRequest) -> dict[str, Any]:

@@ -35,7 +35,7 @@ async def test_an_agent_backtests_a_neural_strategy_over_stdio(tmp_path: Path, m
             assert not result.is_error, text_of(result)
             assert len(text_of(result)) < 2_048
             assert result.structured_content is not None
-            return result.structured_content
+            return dict(result.structured_content)
 
         operation_id = (await ask("start_backtest", **BACKTEST))["operation_id"]
         operation = await ask("get_operation", operation_id=operation_id, wait_seconds=25)

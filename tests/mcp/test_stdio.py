@@ -6,13 +6,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ktrdr_engine.operations.models import OperationPage
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.store import OperationStore
+from ktrdr_mcp.main import main
 from tests.mcp.conftest import backtest_of
 from tests.mcp.wire import ROOT, Wire, environment, server
 
@@ -61,6 +61,17 @@ async def test_a_call_that_waits_does_not_hold_up_the_end(tmp_path: Path, how: s
     assert [row.status for row in (await stored(tmp_path)).operations] == ["CANCELLED"]
 
 
+@pytest.mark.parametrize("how", ["EOF", "SIGTERM"])
+async def test_a_request_that_is_still_checked_does_not_hold_up_the_end(tmp_path: Path, how: str) -> None:
+    with server(HELD, tmp_path) as wire:
+        wire.greet()
+        wire.ask_later("tools/call", name="start_backtest", arguments=backtest_of("SLOW"))
+        assert wire.process.stderr is not None
+        assert wire.process.stderr.readline() == "checking\n"
+        wire.end(how)
+    assert (await stored(tmp_path)).total == 0
+
+
 @pytest.mark.parametrize(("how", "code"), [("EOF", 0), ("SIGINT", 130), ("SIGTERM", 143)])
 def test_an_idle_process_ends_too(tmp_path: Path, how: str, code: int) -> None:
     with server(HELD, tmp_path) as wire:
@@ -68,7 +79,8 @@ def test_an_idle_process_ends_too(tmp_path: Path, how: str, code: int) -> None:
         assert wire.end(how) == code
 
 
-async def test_a_client_that_stops_reading_ends_the_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("closes_stdin", [False, True])
+async def test_a_client_that_stops_reading_ends_the_process(tmp_path: Path, closes_stdin: bool) -> None:
     with server(HELD, tmp_path) as wire:
         wire.greet()
         held = start(wire, "HELD")
@@ -76,6 +88,9 @@ async def test_a_client_that_stops_reading_ends_the_process(tmp_path: Path) -> N
         assert wire.process.stdout is not None
         wire.process.stdout.close()
         wire.ask_later("tools/list")
+        if closes_stdin:
+            assert wire.process.stdin is not None
+            wire.process.stdin.close()
         assert wire.process.wait(10) == 0
     assert [row.status for row in (await stored(tmp_path)).operations] == ["CANCELLED"]
 
@@ -92,17 +107,17 @@ def test_a_print_of_the_engine_does_not_reach_the_wire(tmp_path: Path) -> None:
         assert "this must not reach the wire" in wire.process.stderr.read()
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_a_number_that_json_does_not_have_is_refused_readably(tmp_path: Path, number: str) -> None:
+def test_a_number_that_json_does_not_have_is_refused_readably(tmp_path: Path) -> None:
     with server(HELD, tmp_path) as wire:
         wire.greet()
-        arguments = json.dumps(backtest_of("HELD")).replace("}", f', "initial_capital": {number}}}')
-        params = f'{{"name": "start_backtest", "arguments": {arguments}}}'
-        wire.send(f'{{"jsonrpc": "2.0", "id": 77, "method": "tools/call", "params": {params}}}')
-        result = wire.receive()["result"]
-        assert result["isError"] is True
-        assert "initial_capital" in result["content"][0]["text"]
-        assert "a finite number" in result["content"][0]["text"]
+        for number in ("NaN", "Infinity", "-Infinity", "1e999"):
+            arguments = json.dumps(backtest_of("HELD")).replace("}", f', "initial_capital": {number}}}')
+            params = f'{{"name": "start_backtest", "arguments": {arguments}}}'
+            wire.send(f'{{"jsonrpc": "2.0", "id": 77, "method": "tools/call", "params": {params}}}')
+            result = wire.receive()["result"]
+            assert result["isError"] is True
+            assert "initial_capital" in result["content"][0]["text"]
+            assert "a finite number" in result["content"][0]["text"]
 
 
 def test_a_line_that_is_no_json_does_not_end_the_session(tmp_path: Path) -> None:
@@ -149,19 +164,6 @@ def test_the_server_lists_its_tools_without_anything_heavy(tmp_path: Path) -> No
         "main.leave = report\n"
         "main.main([])\n"
     )
-    requests = [
-        {
-            "id": 1,
-            "method": "initialize",
-            "params": {
-                "protocolVersion": "2025-11-25",
-                "capabilities": {},
-                "clientInfo": {"name": "t", "version": "1"},
-            },
-        },
-        {"method": "notifications/initialized"},
-        {"id": 2, "method": "tools/list", "params": {}},
-    ]
     process = subprocess.Popen(
         [sys.executable, "-c", script],
         stdin=subprocess.PIPE,
@@ -172,46 +174,37 @@ def test_the_server_lists_its_tools_without_anything_heavy(tmp_path: Path) -> No
         cwd=tmp_path,
     )
     wire = Wire(process)
-    for request in requests:
-        wire.send(json.dumps({"jsonrpc": "2.0", **request}))
-    tools: Any = None
-    while tools is None:
-        tools = wire.receive()["result"].get("tools")
+    wire.greet()
+    assert len(wire.ask("tools/list")["tools"]) == 5
     _, stderr = process.communicate(timeout=10)
-    assert len(tools) == 5
     assert not {"torch", "pandas", "numba", "numpy", "talib", "pyarrow"} & set(stderr.split())
 
 
 @pytest.mark.parametrize("transport", ["sse", "streamable-http"])
-def test_a_transport_that_is_not_there_yet_is_refused_by_name(tmp_path: Path, transport: str) -> None:
-    ended = run_main(tmp_path, "--transport", transport)
-    assert ended.returncode == 2
-    assert transport in ended.stderr
-    assert "stdio" in ended.stderr
-    assert ended.stdout == ""
+def test_a_transport_that_is_not_there_yet_is_refused_by_name(
+    transport: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--transport", transport]) == 2
+    shown = capsys.readouterr()
+    assert f"--transport {transport}" in shown.err
+    assert "--transport stdio" in shown.err
+    assert shown.out == ""
 
 
-def test_a_bad_configuration_is_refused_with_the_variable(tmp_path: Path) -> None:
-    ended = run_main(tmp_path, OPERATIONS_CACHE_TTL="soon")
-    assert ended.returncode == 2
-    assert "OPERATIONS_CACHE_TTL" in ended.stderr
-    assert "Traceback" not in ended.stderr
+def test_a_bad_configuration_is_refused_with_the_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPERATIONS_CACHE_TTL", "soon")
+    assert main([]) == 2
+    assert "OPERATIONS_CACHE_TTL='soon'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("option", "code"), [("--help", 0), ("--version", 0), ("--colour", 2)])
-def test_options_are_explained_and_unknown_ones_refused(tmp_path: Path, option: str, code: int) -> None:
-    ended = run_main(tmp_path, option)
-    assert ended.returncode == code
-    assert "ktrdr-mcp" in ended.stdout + ended.stderr
-
-
-def run_main(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", REAL, *arguments],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=15,
-        cwd=home,
-        env=environment(home, **more),
-    )
+def test_options_are_explained_and_unknown_ones_refused(
+    option: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([option])
+    assert ended.value.code == code
+    shown = capsys.readouterr()
+    assert "ktrdr-mcp" in shown.out + shown.err

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import anyio
-import pytest
 
 from ktrdr_engine.operations.models import OperationStatus, OperationType
 from tests.mcp.conftest import Session, backtest_of, text_of
@@ -286,5 +285,3 @@ async def _until_running(session: Session) -> None:
 async def _release_once_running(session: Session) -> None:
     await _until_running(session)
     session.engine.release.set()
-
-
