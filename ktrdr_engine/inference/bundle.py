@@ -90,7 +90,9 @@ class ModelBundle:
             view[: stop - start] = matrix.rows(start, stop)
             view[stop - start :] = 0
             with torch.inference_mode():
-                answers = torch.softmax(self.network((chunk - shift) * scale), dim=1)
+                logits = self.network(chunk.sub_(shift).mul_(scale))
+                # Class by class: torch's softmax along so short an axis takes as long as the network.
+                answers = torch.softmax(logits.t(), dim=0).t()
             probabilities[start:stop] = answers.numpy()[: stop - start]
             if on_chunk is not None:
                 on_chunk(stop)
