@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from rich.console import Console
 
+from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.cli.running import print_json
 from ktrdr_engine.cli.tables import listing
 from ktrdr_engine.composition import open_application
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, str | int]
 NameT = TypeVar("NameT")
-
-_NANOSECONDS: Final = 1_000_000_000
 
 
 def show_strategies(settings: Settings, *, as_json: bool) -> None:
@@ -36,7 +34,7 @@ def show_models(settings: Settings, *, as_json: bool) -> None:
 
 def show_data(settings: Settings, *, as_json: bool) -> None:
     """Print the price files and the range each covers."""
-    _show("data", _gather(settings, _datasets), as_json=as_json)
+    _show("price files", _gather(settings, _datasets), as_json=as_json)
 
 
 def _strategies(application: Application) -> list[Row]:
@@ -64,22 +62,23 @@ def _datasets(application: Application) -> list[Row]:
             "symbol": summary.symbol,
             "timeframe": summary.timeframe,
             "bars": summary.bars,
-            "first": _moment(summary.first),
-            "last": _moment(summary.last),
+            "first": format_stamp(summary.first),
+            "last": format_stamp(summary.last),
             "source": summary.source,
         }
 
-    return _each(application.bars.datasets(), describe)
+    return _each(application.bars.datasets(), describe, label=" ".join)
 
 
-def _each(names: Sequence[NameT], describe: Callable[[NameT], Row]) -> list[Row]:
+def _each(
+    names: Sequence[NameT], describe: Callable[[NameT], Row], *, label: Callable[[NameT], str] = str
+) -> list[Row]:
     rows: list[Row] = []
     for name in names:
         try:
             rows.append(describe(name))
         except InputError as error:
-            label = name if isinstance(name, str) else " ".join(map(str, name))  # type: ignore[call-overload]
-            rows.append({"name": label, "problem": error.message})
+            rows.append({"name": label(name), "problem": error.message})
     return rows
 
 
@@ -95,10 +94,9 @@ def _show(title: str, rows: list[Row], *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
+    if not rows:
+        print(f"No {title}.")
+        return
     columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = ([str(row.get(column, "")) for column in columns] for row in rows)
     Console().print(listing(f"{len(rows)} {title}", columns, cells))
-
-
-def _moment(nanoseconds: int) -> str:
-    return f"{datetime.fromtimestamp(nanoseconds // _NANOSECONDS, UTC):%Y-%m-%dT%H:%M:%SZ}"

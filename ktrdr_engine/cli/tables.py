@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from rich.table import Table
+from rich.text import Text
 
 from ktrdr_engine.operations.models import OperationSummary
 
 _MISSING: Final = "-"
+_GAP: Final = (0, 2, 0, 0)
 _RATIOS: Final = frozenset(
     {
         "total_return",
@@ -28,12 +30,12 @@ _MONEY: Final = frozenset(
 
 def results_table(results: Mapping[str, Any], title: str) -> Table:
     """Return the results of any operation as two columns; nested values are left out."""
-    table = Table(title=title, show_header=False, title_justify="left")
+    table = Table(title=title, show_header=False, title_justify="left", box=None, padding=_GAP)
     table.add_column(style="bold")
     table.add_column(justify="right")
     for name, value in results.items():
         if not isinstance(value, dict | list | tuple):
-            table.add_row(name.replace("_", " "), _figure(name, value))
+            table.add_row(Text(name.replace("_", " ")), Text(_figure(name, value)))
     return table
 
 
@@ -57,11 +59,11 @@ def operations_table(rows: Iterable[OperationSummary], title: str) -> Table:
 
 def listing(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Return a plain table."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=None, padding=_GAP)
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     return table
 
 
