@@ -81,9 +81,12 @@ def run(opening: Opening) -> NoReturn:
 
 def leave(code: int) -> NoReturn:
     """End the process now, without waiting for any thread; what was logged is written first."""
-    logging.shutdown()
-    sys.stderr.flush()
-    os._exit(code)
+    try:
+        logging.shutdown()
+        sys.stderr.flush()
+    finally:
+        # Also when stderr is gone: an error here must not bring back the wait for threads.
+        os._exit(code)
 
 
 class _Ending:
