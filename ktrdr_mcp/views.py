@@ -110,7 +110,7 @@ def _next_step(operation: Operation) -> str:
             f"get_metrics({this}) shows the run so far; cancel({this}) stops it."
         )
     if operation.status is OperationStatus.FAILED:
-        return "repair the cause and start it again; list_operations shows the others."
+        return "start it again once the cause is repaired; list_operations shows the others."
     if operation.results:
         uri = f"ktrdr://operations/{operation.operation_id}"
         return f"get_metrics({this}) for the history; resources {uri}/trades, {uri}/equity, {uri}/results."

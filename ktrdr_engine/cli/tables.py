@@ -60,8 +60,8 @@ def operations_table(rows: Iterable[OperationSummary], title: str) -> Table:
 def listing(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Return a plain table."""
     table = Table(title=title, title_justify="left", box=None, padding=_GAP)
-    for name in columns:
-        table.add_column(name, overflow="fold")
+    for index, name in enumerate(columns):
+        table.add_column(name, no_wrap=index == 0)
     for row in rows:
         table.add_row(*map(Text, row))
     return table
