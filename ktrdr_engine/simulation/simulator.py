@@ -19,6 +19,8 @@ from ktrdr_engine.simulation.models import BUY, HOLD, SELL, SimulationRules
 from ktrdr_engine.simulation.trades import TRADE, TradeTable, join
 
 BLOCK: Final = 50
+BLOCKS_A_CANCEL_CHECK: Final = 2
+BLOCKS_A_TRADE_REPORT: Final = 100
 _NEVER: Final = -(2**62)
 _FIRST_TRADES: Final = 512
 
@@ -38,7 +40,7 @@ class Observer(Protocol):
         """
 
     def on_trades(self, trades: TradeTable) -> None:
-        """Take the trades closed since the last call, at least one; called before `on_block`."""
+        """Take the trades closed since the last call, at least one; called every 5,000 bars and at the end."""
 
     def is_cancelled(self) -> bool:
         """Tell whether to stop; asked before the first bar and every 100 bars."""
@@ -174,7 +176,7 @@ class _Run:
         self.advance = partial(self._kernel, self._chunks[-1])
 
     def new_trades(self, reported: int, closed: int) -> TradeTable:
-        """Return the trades that the last block closed."""
+        """Return the trades closed since `reported` of them were."""
         return self._table(self._chunks[-1][reported - self._earlier : closed - self._earlier])
 
     def result(self) -> Simulation:
@@ -212,22 +214,29 @@ class _Run:
 
 
 def _follow(run: _Run, observer: Observer) -> None:
-    # The loop runs 20,000 times for a million bars: names that do not change are looked up once.
+    # The loop turns 20,000 times for a million bars: names that do not change are looked up once.
     on_block, is_cancelled = observer.on_block, observer.is_cancelled
     advance, full_at, capital = run.advance, run.full_at, run.rules.initial_capital
-    bar, closed, check_due = run.start, 0, True
+    bar, closed, reported, blocks = run.start, 0, 0, 0
     while bar < run.bars:
-        if check_due and is_cancelled():
+        if not blocks % BLOCKS_A_CANCEL_CHECK and is_cancelled():
+            _report(run, observer, reported, closed)
             raise OperationCancelled(partial=run.result())
-        check_due = not check_due
-        reported = closed
         bar, equity, closed, wins, side = advance()
-        if closed != reported:
-            observer.on_trades(run.new_trades(reported, closed))
+        blocks += 1
+        if closed > full_at or not blocks % BLOCKS_A_TRADE_REPORT:
+            reported = _report(run, observer, reported, closed)
             if closed > full_at:
                 run.make_room()
                 advance, full_at = run.advance, run.full_at
         on_block(bar - 1, equity - capital, closed, wins, side)
+    _report(run, observer, reported, closed)
+
+
+def _report(run: _Run, observer: Observer, reported: int, closed: int) -> int:
+    if closed > reported:
+        observer.on_trades(run.new_trades(reported, closed))
+    return closed
 
 
 def _record(rules: SimulationRules, start: int, block: int) -> NDArray[np.void]:

@@ -1,0 +1,230 @@
+"""All the numbers of a run, each a float or None with a note that says why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple, ParamSpec, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr_engine.metrics import ratios
+from ktrdr_engine.metrics.curve import TRADING_DAYS, EquityCurve, measure
+from ktrdr_engine.metrics.ratios import Undefined
+
+P = ParamSpec("P")
+
+_OPEN: Final = 0
+_CLOSE: Final = 3
+
+
+class ClosedTrades(Protocol):
+    """The trades of a run, as far as the numbers need them."""
+
+    @property
+    def net_pnl(self) -> NDArray[np.float64]:
+        """(n_trades,) gain of each after all costs, account currency."""
+
+
+class SimulatedRun(Protocol):
+    """A finished or interrupted run over bars [start, start + bars); `simulation.simulator.Simulation` is one."""
+
+    @property
+    def start(self) -> int:
+        """First bar, an index into the series."""
+
+    @property
+    def equity(self) -> NDArray[np.float64]:
+        """(bars,) at each close, the closing of the last position included."""
+
+    @property
+    def trades(self) -> ClosedTrades:
+        """The closed trades."""
+
+    @property
+    def initial_capital(self) -> float:
+        """Cash before the first bar, above 0."""
+
+    @property
+    def commission(self) -> float:
+        """Commission of all fills."""
+
+    @property
+    def slippage(self) -> float:
+        """Slippage of all fills."""
+
+    @property
+    def notional(self) -> float:
+        """Units times price, over all fills."""
+
+    @property
+    def exposed_bars(self) -> int:
+        """Bars in which a position was held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """The numbers of one run, named as clients see them.
+
+    Ratios are fractions, money is in account currency, None is undefined; `notes` says why, one line a reason.
+    `max_drawdown` is in [0, 1]: losing more than everything counts as everything.
+    """
+
+    total_return: float | None
+    annual_return: float | None
+    annual_volatility: float | None
+    sharpe_ratio: float | None
+    sortino_ratio: float | None
+    calmar_ratio: float | None
+    max_drawdown: float | None
+    max_drawdown_duration_days: float | None
+    total_trades: int
+    win_rate: float | None
+    avg_win: float | None
+    avg_loss: float | None
+    profit_factor: float | None
+    expectancy: float | None
+    exposure: float | None
+    turnover: float | None
+    total_commission: float
+    total_slippage: float
+    final_value: float
+    initial_capital: float
+    buy_and_hold_return: float | None
+    bars: int
+    annualization: int
+    notes: tuple[str, ...]
+
+
+def summarise(timestamp: NDArray[np.int64], prices: NDArray[np.float64], run: SimulatedRun) -> Performance:
+    """Return the numbers of `run`.
+
+    Args:
+        timestamp: (n,) ns UTC, the whole series, warm-up included.
+        prices: (5, n) open, high, low, close, volume of the same bars.
+        run: What was simulated on them.
+    """
+    numbers = _Numbers()
+    bars = len(run.equity)
+    last = run.start + bars - 1
+    initial, final = run.initial_capital, float(run.equity[-1]) if bars else run.initial_capital
+    curve = measure(timestamp[run.start : last + 1], run.equity, initial) if bars else _NO_CURVE
+    growth = final / initial
+    annual, calmar = _annual(numbers, growth, curve)
+    risk = _risk(numbers, curve)
+    trades = _trades(numbers, run.trades.net_pnl)
+    no_bars = "the range holds no bar"
+    return Performance(
+        total_return=growth - 1,
+        annual_return=annual,
+        annual_volatility=risk.volatility,
+        sharpe_ratio=risk.sharpe,
+        sortino_ratio=risk.sortino,
+        calmar_ratio=calmar,
+        max_drawdown=min(curve.max_drawdown, 1.0),
+        max_drawdown_duration_days=curve.underwater_days,
+        total_trades=trades.total,
+        win_rate=trades.win_rate,
+        avg_win=trades.avg_win,
+        avg_loss=trades.avg_loss,
+        profit_factor=trades.profit_factor,
+        expectancy=trades.expectancy,
+        exposure=numbers.take("exposure", ratios.over, run.exposed_bars, bars, no_bars),
+        turnover=numbers.take("turnover", ratios.over, run.notional, curve.mean, "the mean equity is not above 0"),
+        total_commission=run.commission,
+        total_slippage=run.slippage,
+        final_value=final,
+        initial_capital=initial,
+        buy_and_hold_return=numbers.take("buy_and_hold_return", _buy_and_hold, prices, run.start, last),
+        bars=bars,
+        annualization=curve.annualization,
+        notes=numbers.notes(),
+    )
+
+
+class _Risk(NamedTuple):
+    volatility: float | None = None
+    sharpe: float | None = None
+    sortino: float | None = None
+
+
+class _TradeNumbers(NamedTuple):
+    total: int
+    win_rate: float | None
+    avg_win: float | None
+    avg_loss: float | None
+    profit_factor: float | None
+    expectancy: float | None
+
+
+class _Numbers:
+    """Computes numbers and remembers why some are missing."""
+
+    def __init__(self) -> None:
+        self._missing: dict[str, list[str]] = {}
+
+    def take(self, name: str, formula: Callable[P, float], *inputs: P.args, **options: P.kwargs) -> float | None:
+        try:
+            value = formula(*inputs, **options)
+            if not math.isfinite(value):
+                raise Undefined("it is beyond the range of numbers")
+        except Undefined as reason:
+            self.lack(reason, name)
+            return None
+        return value
+
+    def lack(self, reason: Undefined, *names: str) -> None:
+        self._missing.setdefault(str(reason), []).extend(names)
+
+    def notes(self) -> tuple[str, ...]:
+        return tuple(f"{', '.join(names)} undefined: {reason}." for reason, names in self._missing.items())
+
+
+_NO_CURVE: Final = EquityCurve(TRADING_DAYS, np.empty(0), 0.0, 0.0, 0.0)
+
+
+def _annual(numbers: _Numbers, growth: float, curve: EquityCurve) -> tuple[float | None, float | None]:
+    try:
+        annual = ratios.annual_return(growth, len(curve.daily) - 1, curve.annualization)
+    except Undefined as reason:
+        numbers.lack(reason, "annual_return", "calmar_ratio")
+        return None, None
+    return annual, numbers.take("calmar_ratio", ratios.calmar_ratio, annual, min(curve.max_drawdown, 1.0))
+
+
+def _risk(numbers: _Numbers, curve: EquityCurve) -> _Risk:
+    try:
+        returns = ratios.daily_returns(curve.daily)
+    except Undefined as reason:
+        numbers.lack(reason, "annual_volatility", "sharpe_ratio", "sortino_ratio")
+        return _Risk()
+    return _Risk(
+        numbers.take("annual_volatility", ratios.annual_volatility, returns, curve.annualization),
+        numbers.take("sharpe_ratio", ratios.sharpe_ratio, returns, curve.annualization),
+        numbers.take("sortino_ratio", ratios.sortino_ratio, returns, curve.annualization),
+    )
+
+
+def _trades(numbers: _Numbers, net: NDArray[np.float64]) -> _TradeNumbers:
+    if not len(net):
+        names = ("win_rate", "avg_win", "avg_loss", "profit_factor", "expectancy")
+        numbers.lack(Undefined("no trade was closed"), *names)
+        return _TradeNumbers(0, None, None, None, None, None)
+    wins, losses = net[net > 0], net[net < 0]
+    lost = -float(losses.sum())
+    return _TradeNumbers(
+        total=len(net),
+        win_rate=len(wins) / len(net),
+        avg_win=numbers.take("avg_win", ratios.mean_of, wins, "no trade gained"),
+        avg_loss=numbers.take("avg_loss", ratios.mean_of, losses, "no trade lost"),
+        profit_factor=numbers.take("profit_factor", ratios.over, float(wins.sum()), lost, "no trade lost"),
+        expectancy=float(net.mean()),
+    )
+
+
+def _buy_and_hold(prices: NDArray[np.float64], first: int, last: int) -> float:
+    if last < first:
+        raise Undefined("the range holds no bar")
+    return float(prices[_CLOSE, last] / prices[_OPEN, first]) - 1

@@ -1,0 +1,68 @@
+"""What a reader must know about a run beyond its numbers, in words: why there were no trades, what was not filled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ktrdr_engine.simulation.decisions import Decisions
+from ktrdr_engine.simulation.models import HOLD, SimulationRules
+from ktrdr_engine.simulation.simulator import Simulation
+
+
+def explain(simulation: Simulation, decisions: Decisions, rules: SimulationRules) -> tuple[str, ...]:
+    """Return the notes on a run, the most important first; empty when there is nothing to say."""
+    notes = [
+        *(() if len(simulation.trades) or simulation.units else _no_trades(decisions, rules)),
+        *_account(simulation, rules),
+        *_signals(simulation, decisions, rules),
+    ]
+    return tuple(notes)
+
+
+def _no_trades(decisions: Decisions, rules: SimulationRules) -> Iterator[str]:
+    if decisions.max_buy is None or decisions.max_sell is None:
+        yield "No trades: on no bar of the range were all features known. Ask for a longer range, or one that starts later."
+        return
+    if not decisions.buys:
+        yield f"No trades: {_never('BUY', decisions.max_buy, decisions.confidence_threshold)}."
+    if not rules.allow_short_from_flat and decisions.sells:
+        yield f"{decisions.sells} SELL signals found no long position to close, and allow_short_from_flat is false."
+    if rules.allow_short_from_flat and not decisions.sells:
+        yield f"No short trades: {_never('SELL', decisions.max_sell, decisions.confidence_threshold)}."
+
+
+def _never(signal: str, highest: float, threshold: float) -> str:
+    if highest < threshold:
+        digits = next(digits for digits in (2, 4, 17) if f"{highest:.{digits}f}" != f"{threshold:.{digits}f}")
+        return f"max {signal} probability {highest:.{digits}f} < confidence_threshold {threshold:.{digits}f}"
+    return f"{signal} was never the most probable class, although it reached a probability of {highest:.2f}"
+
+
+def _account(simulation: Simulation, rules: SimulationRules) -> Iterator[str]:
+    if simulation.unsized:
+        unit = "a whole unit; fractional_units: true would allow a part" if not rules.fractional_units else "anything"
+        yield f"{simulation.unsized} entries were not made: the equity did not buy {unit}."
+    if simulation.bars and (lowest := float(simulation.equity.min())) <= 0:
+        yield (
+            f"The equity fell to {lowest:.2f}: a short position lost more than the account held. Unlike at a broker there "
+            "is no margin call; nothing is opened while the equity is not above 0."
+        )
+
+
+def _signals(simulation: Simulation, decisions: Decisions, rules: SimulationRules) -> Iterator[str]:
+    if simulation.unfilled:
+        yield "The decision on the last bar was not filled: it has no next open."
+    if decisions.nonfinite:
+        yield f"{decisions.nonfinite} bars decided HOLD because the model's output was not finite."
+    if not rules.position_awareness and (ignored := _without_effect(simulation, decisions)):
+        yield (
+            f"{ignored} signals repeated the side of the open position and had no effect: nothing is ever added to "
+            "an open position, position_awareness: false included."
+        )
+
+
+def _without_effect(simulation: Simulation, decisions: Decisions) -> int:
+    codes = decisions.codes[simulation.start : simulation.start + simulation.bars]
+    return int(np.count_nonzero(np.sign(simulation.positions()) * (HOLD - codes) > 0))
