@@ -5,17 +5,14 @@ It runs in whatever thread calls it and knows no operation: a bridge and a token
 
 from __future__ import annotations
 
-import importlib.metadata
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ktrdr_engine import __version__
-from ktrdr_engine.backtesting.models import BacktestResults, Provenance
+from ktrdr_engine.backtesting.models import BacktestResults
+from ktrdr_engine.backtesting.observer import BridgeObserver
+from ktrdr_engine.backtesting.results import make_results
 from ktrdr_engine.errors import OperationCancelled
-from ktrdr_engine.features.matrix import build_features
-from ktrdr_engine.metrics.performance import summarise
+from ktrdr_engine.features.matrix import FeatureMatrix, build_features
+from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.simulation.decisions import Decisions, decide
 from ktrdr_engine.simulation.models import SimulationRules
 from ktrdr_engine.simulation.simulator import Simulation, simulate
@@ -23,6 +20,72 @@ from ktrdr_engine.simulation.simulator import Simulation, simulate
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.job import BacktestJob
     from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
-    from ktrdr_engine.operations.cancellation import CancellationToken
 
-_LIBRARIES = ("numba", "numpy", "pandas", "TA-Lib", "torch")
+
+class BacktestingEngine:
+    """One run of one job.
+
+    Args:
+        job: What `prepare` found.
+    """
+
+    def __init__(self, job: BacktestJob) -> None:
+        self._job = job
+
+    def run(
+        self, bridge: BacktestProgressBridge | None = None, cancellation_token: CancellationToken | None = None
+    ) -> BacktestResults:
+        """Run to the end and return the numbers; the same job gives the same numbers, bit for bit.
+
+        Args:
+            bridge: Takes progress every 50 bars; None: the event loop runs in one call.
+            cancellation_token: Read every 100 bars, and between the stages before.
+
+        Raises:
+            OperationCancelled: The token was cancelled; `partial` holds the `BacktestResults` of the bars done,
+                or None when there were none.
+            EngineError: The computation failed.
+        """
+        token = cancellation_token or CancellationToken()
+        decisions = self._decide(bridge, token)
+        rules, window = self._rules(), self._job.window
+        observer = BridgeObserver(bridge, token, window) if bridge else None
+        try:
+            simulation = simulate(window.series.prices, decisions.codes, rules, start=window.start, observer=observer)
+        except OperationCancelled as stop:
+            done = stop.partial
+            if not isinstance(done, Simulation) or not done.bars:
+                raise
+            raise OperationCancelled(partial=make_results(self._job, decisions, rules, done)) from None
+        return make_results(self._job, decisions, rules, simulation)
+
+    def _decide(self, bridge: BacktestProgressBridge | None, token: CancellationToken) -> Decisions:
+        """Return the decision on every bar, warm-up rows included."""
+        token.raise_if_cancelled()
+        if bridge:
+            bridge.announce("Computing features")
+        matrix: FeatureMatrix = build_features(self._job.plan, self._job.window.series)
+        token.raise_if_cancelled()
+        if bridge:
+            bridge.announce("Predicting")
+        probabilities = self._job.model.predict(matrix, on_chunk=lambda _: token.raise_if_cancelled())
+        threshold = self._job.strategy.config.decisions.confidence_threshold
+        return decide(probabilities, threshold, start=self._job.window.start, known=matrix.known)
+
+    def _rules(self) -> SimulationRules:
+        """Return the strategy's rules with the request's money."""
+        request, config = self._job.request, self._job.strategy.config
+        decisions, execution = config.decisions, config.execution
+        return SimulationRules(
+            initial_capital=request.initial_capital,
+            commission=request.commission,
+            slippage=request.slippage,
+            position_fraction=execution.position_fraction,
+            fractional_units=execution.fractional_units,
+            stop_loss=execution.stop_loss,
+            take_profit=execution.take_profit,
+            trailing_stop=execution.trailing_stop,
+            min_signal_separation=decisions.filters.min_signal_separation,
+            position_awareness=decisions.position_awareness,
+            allow_short_from_flat=decisions.allow_short_from_flat,
+        )

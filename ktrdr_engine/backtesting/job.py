@@ -22,6 +22,7 @@ class BacktestJob:
     """A request whose every part was found and agrees with the others.
 
     `window.series` starts with the warm-up bars; `window.start` is the first bar of the requested range.
+    `available` is the first and the last bar of all the data there is, ns UTC.
     """
 
     request: BacktestRequest
@@ -30,6 +31,7 @@ class BacktestJob:
     model_path: str
     plan: FeaturePlan
     window: BarWindow
+    available: tuple[int, int]
 
     @property
     def bars(self) -> int:
@@ -62,4 +64,12 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
     model = models.load(model_path)
     model.require(plan)
     warmup = max(plan.warmup, strategy.config.training_data.history_required)
-    return BacktestJob(request, strategy, model, model_path, plan, window(series, first, last, warmup=warmup))
+    return BacktestJob(
+        request=request,
+        strategy=strategy,
+        model=model,
+        model_path=model_path,
+        plan=plan,
+        window=window(series, first, last, warmup=warmup),
+        available=(int(series.timestamp[0]), int(series.timestamp[-1])),
+    )

@@ -52,6 +52,16 @@ class FeatureMatrix:
         """Return all rows at once, shape (n_bars, n_features)."""
         return self.rows(0, len(self))
 
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Return which rows hold no NaN, shape (n_bars,); built anew on each call."""
+        whole = ~np.isnan(self.base).any(axis=1)
+        known = whole.copy()
+        for lag in range(1, self.lags + 1):
+            known[lag:] &= whole[:-lag]
+        known[: self.lags] = False
+        return known
+
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return the rows [start, stop) as a new C-contiguous array, shape (stop - start, n_features).
 

@@ -1,0 +1,106 @@
+"""From what happened to what clients read: the numbers, the notes that explain them, and where they came from."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from ktrdr_engine import __version__
+from ktrdr_engine.backtesting.models import BacktestResults, Provenance
+from ktrdr_engine.backtesting.progress_bridge import SIDES
+from ktrdr_engine.bars.dates import format_stamp, parse_bound
+from ktrdr_engine.metrics.performance import summarise
+from ktrdr_engine.simulation.notes import explain
+
+if TYPE_CHECKING:
+    from ktrdr_engine.backtesting.job import BacktestJob
+    from ktrdr_engine.simulation.decisions import Decisions
+    from ktrdr_engine.simulation.models import SimulationRules
+    from ktrdr_engine.simulation.simulator import Simulation
+
+_LIBRARIES = ("numba", "numpy", "TA-Lib", "torch")
+
+
+def make_results(
+    job: BacktestJob, decisions: Decisions, rules: SimulationRules, simulation: Simulation
+) -> BacktestResults:
+    """Return the numbers of a run, whole or cut short; `partial` says which."""
+    series = job.window.series
+    first, last = simulation.start, simulation.start + simulation.bars
+    performance = summarise(series.timestamp, series.prices, simulation)
+    numbers = {field.name: getattr(performance, field.name) for field in fields(performance)}
+    numbers["notes"] = (*explain(simulation, decisions, rules), *performance.notes, *_notes_on_job(job))
+    return BacktestResults(
+        **numbers,
+        warmup_bars=decisions.warmup,
+        first_bar=format_stamp(int(series.timestamp[first])),
+        last_bar=format_stamp(int(series.timestamp[last - 1])),
+        provenance=_provenance(job),
+        partial=simulation.bars < job.bars,
+        tables=make_tables(job, simulation),
+    )
+
+
+def make_tables(job: BacktestJob, simulation: Simulation) -> dict[str, dict[str, Any]]:
+    """Return the equity curve and the trades as columns; stamps are datetime64[ns] UTC, units signed by side."""
+    stamps = job.window.series.timestamp.view("datetime64[ns]")
+    trades = simulation.trades
+    bars = slice(simulation.start, simulation.start + simulation.bars)
+    return {
+        "equity": {"timestamp": stamps[bars], "equity": simulation.equity, "position": simulation.positions()},
+        "trades": {
+            "trade_type": [SIDES[0] if side > 0 else SIDES[1] for side in trades.side.tolist()],
+            "entry_time": stamps[trades.entry_index],
+            "exit_time": stamps[trades.exit_index],
+            "entry_price": trades.entry_price,
+            "exit_price": trades.exit_price,
+            "quantity": trades.units,
+            "gross_pnl": trades.gross_pnl,
+            "commission": trades.commission,
+            "slippage": trades.slippage_cost,
+            "pnl": trades.net_pnl,
+            "return": trades.return_,
+            "bars_held": trades.bars_held,
+            "mae": trades.mae,
+            "mfe": trades.mfe,
+            "exit_reason": trades.exit_words(),
+        },
+    }
+
+
+def _notes_on_job(job: BacktestJob) -> Iterator[str]:
+    """Say what a reader must know about data and model before believing the numbers."""
+    metadata, series = job.model.metadata, job.window.series
+    asked_first, asked_last = job.request.range_ns()
+    if asked_first < job.available[0]:
+        yield f"The data begin at {format_stamp(job.available[0])}, after start_date."
+    if asked_last > job.available[1] + series.timeframe.nanoseconds:
+        yield f"The data end at {format_stamp(job.available[1])}, before end_date."
+    first, last = int(series.timestamp[job.window.start]), int(series.timestamp[-1])
+    trained = metadata.training_range
+    overlaps = first <= parse_bound(trained.end, end=True) and last >= parse_bound(trained.start, end=False)
+    if overlaps and series.symbol in metadata.symbols:
+        yield f"In sample: the model was trained on bars from {trained.start} to {trained.end}, part of this range."
+    if series.symbol not in metadata.symbols:
+        yield f"The model was trained on {', '.join(metadata.symbols)}, not on {series.symbol}."
+    if metadata.strategy_sha256 != job.strategy.sha256:
+        yield "The strategy file has changed since the model was trained on it; their features still agree."
+
+
+def _provenance(job: BacktestJob) -> Provenance:
+    return Provenance(
+        data_sha256=job.window.series.sha256(),
+        strategy_sha256=job.strategy.sha256,
+        model_sha256=job.model.sha256,
+        seed=job.model.metadata.seed,
+        engine_version=__version__,
+        library_versions=dict(_library_versions()),
+    )
+
+
+@functools.cache
+def _library_versions() -> tuple[tuple[str, str], ...]:
+    return tuple((name, importlib.metadata.version(name)) for name in _LIBRARIES)
