@@ -27,6 +27,10 @@ _MAPPING: Final = {"model_type", "model_attributes_type", "dict_type"}
 _CHOICE: Final = {"literal_error", "enum"}
 
 
+def _key(text: str) -> str:
+    return text[:60] if text.isprintable() else ascii(text[:60])
+
+
 def _short(value: object) -> str:
     shortener = reprlib.Repr()
     shortener.maxstring = shortener.maxother = shortener.maxlong = 60
@@ -44,8 +48,8 @@ class Problem(NamedTuple):
     @property
     def where(self) -> str:
         """Return the path as people write it: `nn_inputs[0].fuzzy_set`."""
-        text = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in self.path)
-        return text.removeprefix(".") or "(root)"
+        text = "".join(f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in self.path)
+        return text.removeprefix(".")
 
 
 def strategy_error(problems: Iterable[Problem], source: str, lines: Mapping[Path, int]) -> StrategyError:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from typing import Any
 
 import pytest
+import yaml
 
 from ktrdr_engine.errors import StrategyError
 from ktrdr_engine.strategy.loader import check_mapping, parse_strategy
@@ -292,3 +294,27 @@ def test_more_features_than_a_network_should_have_are_refused(complete: dict[str
     complete["model"]["features"]["lookback_periods"] = 50
     complete["training_data"]["history_required"] = 0
     assert "more than 2000 features" in mistakes(complete)["nn_inputs"]
+
+
+def test_a_strategy_damaged_at_random_is_a_strategy_error_or_still_a_strategy() -> None:
+    chance = random.Random(3)
+    text = yaml.safe_dump(COMPLETE, sort_keys=False).encode()
+    pieces = [b"null", b"[]", b"{}", b".nan", b"-1", b"true", b"1e999", b"\n", b"'", b"  ", b": ", b"- ", b"&a ", b"*a"]
+    accepted = 0
+    for _ in range(600):
+        damaged = bytearray(text)
+        for _ in range(chance.choice([1, 1, 2, 5])):
+            place = chance.randrange(len(damaged))
+            damaged[place : place + chance.choice([0, 1, 8])] = chance.choice(pieces)
+        try:
+            parse_strategy(bytes(damaged), "s.yaml").feature_plan()
+            accepted += 1
+        except StrategyError as error:
+            json.dumps(error.details, allow_nan=False)
+    assert 0 < accepted < 300
+
+
+def test_a_key_with_a_line_break_keeps_the_message_in_its_lines(complete: dict[str, Any]) -> None:
+    complete["a\nb"] = 1
+    with pytest.raises(StrategyError, match=r"\n- 'a\\nb' = 1: unknown key"):
+        check_mapping(complete, "s.yaml")
