@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ktrdr_engine.simulation.models import SimulationRules
     from ktrdr_engine.simulation.simulator import Simulation
 
+_LONG_WEEKEND = 5 * 86_400_000_000_000  # ns: a market closed for so long has not run out of data
 _LIBRARIES = ("numba", "numpy", "TA-Lib", "torch")
 
 
@@ -75,9 +76,10 @@ def _notes_on_job(job: BacktestJob) -> Iterator[str]:
     """Say what a reader must know about data and model before believing the numbers."""
     metadata, series = job.model.metadata, job.window.series
     asked_first, asked_last = job.request.range_ns()
-    if asked_first < job.available[0]:
+    tolerance = max(_LONG_WEEKEND, series.timeframe.nanoseconds)
+    if asked_first < job.available[0] - tolerance:
         yield f"The data begin at {format_stamp(job.available[0])}, after start_date."
-    if asked_last > job.available[1] + series.timeframe.nanoseconds:
+    if asked_last > job.available[1] + tolerance:
         yield f"The data end at {format_stamp(job.available[1])}, before end_date."
     first, last = int(series.timestamp[job.window.start]), int(series.timestamp[-1])
     trained = metadata.training_range
