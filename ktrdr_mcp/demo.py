@@ -28,7 +28,8 @@ _BACKTEST = {
 }
 _WAIT_SECONDS = 20
 _MAX_WAITS = 6
-_SHOWN_LINES = 12
+_SHOWN_LINES = 14
+_LINE_WIDTH = 400
 _FAILED = 1
 _INTERRUPTED = 130
 
@@ -120,7 +121,7 @@ class _Agent:
         self._console.print(f"\n> {line}", style="bold cyan", markup=False)
 
     def _answer(self, text: str) -> None:
-        lines = text.splitlines()
+        lines = [line if len(line) <= _LINE_WIDTH else f"{line[:_LINE_WIDTH]} ..." for line in text.splitlines()]
         self._console.print("\n".join(lines[:_SHOWN_LINES]), markup=False)
         if len(lines) > _SHOWN_LINES:
             self._console.print(f"... {len(lines) - _SHOWN_LINES} more lines", style="dim")

@@ -94,7 +94,8 @@ def _operation_lines(operation: Operation) -> Iterator[str]:
 
 def _headline(operation: Operation) -> str:
     progress = operation.progress
-    steps = f", step {progress.current_step} of {progress.total_steps}" if progress.total_steps else ""
+    under_way = progress.total_steps and not operation.status.is_final
+    steps = f", step {progress.current_step} of {progress.total_steps}" if under_way else ""
     stale = f" (stale: as of {operation.updated_at:%Y-%m-%dT%H:%M:%SZ})" if operation.stale else ""
     state = f"{operation.operation_id} {operation.status}{stale} {progress.percentage:.1f} %{steps}"
     if operation.error:
@@ -112,8 +113,8 @@ def _next_step(operation: Operation) -> str:
     if operation.status is OperationStatus.FAILED:
         return "start it again once the cause is repaired; list_operations shows the others."
     if operation.results:
-        uri = f"ktrdr://operations/{operation.operation_id}"
-        return f"get_metrics({this}) for the history; resources {uri}/trades, {uri}/equity, {uri}/results."
+        resource = f"ktrdr://operations/{operation.operation_id}/trades"
+        return f"get_metrics({this}) for the history; resource {resource} for the trades, also /equity and /results."
     return "start it again if it is still wanted; list_operations shows the others."
 
 

@@ -43,12 +43,11 @@ def operations_table(rows: Iterable[OperationSummary], title: str) -> Table:
     """Return operations as a table, one row each."""
     return listing(
         title,
-        ("operation", "status", "%", "created (UTC)", "what"),
+        ("operation", "status", "created (UTC)", "what"),
         (
             (
                 row.operation_id,
-                row.status.value,
-                f"{row.percentage:.0f}",
+                row.status.value if row.status.is_final else f"{row.status} {row.percentage:.0f} %",
                 f"{row.created_at:%Y-%m-%d %H:%M}",
                 row.headline or row.message,
             )
@@ -58,10 +57,10 @@ def operations_table(rows: Iterable[OperationSummary], title: str) -> Table:
 
 
 def listing(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Return a plain table."""
+    """Return a plain table; only its last column is broken into lines."""
     table = Table(title=title, title_justify="left", box=None, padding=_GAP)
     for index, name in enumerate(columns):
-        table.add_column(name, no_wrap=index == 0)
+        table.add_column(name, no_wrap=index < len(columns) - 1)
     for row in rows:
         table.add_row(*map(Text, row))
     return table
