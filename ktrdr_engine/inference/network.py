@@ -69,5 +69,9 @@ def build_network(architecture: Architecture, n_features: int) -> nn.Sequential:
 
 
 def _linear(n_inputs: int, n_outputs: int) -> nn.Linear:
-    # Made on the meta device, where initialisation draws no random numbers.
-    return nn.Linear(n_inputs, n_outputs, device="meta").to_empty(device="cpu")
+    # Made on the meta device, where initialisation draws no random numbers; `to_empty` would do the rest, but it
+    # imports a good part of torch's compiler for it.
+    layer = nn.Linear(n_inputs, n_outputs, device="meta")
+    layer.weight = nn.Parameter(torch.empty((n_outputs, n_inputs)))
+    layer.bias = nn.Parameter(torch.empty(n_outputs))
+    return layer
