@@ -152,6 +152,7 @@ def edit(root: Any, dotted: str, value: object) -> None:
         ("fuzzy_sets/rsi_zone/indicator", "macd", "fuzzy_sets.rsi_zone.indicator", ["several outputs", "macd.line"]),
         ("fuzzy_sets/rsi_zone/indicator", "rsi_14.line", "fuzzy_sets.rsi_zone.indicator", ["no output 'line'"]),
         ("fuzzy_sets/rsi_zone", {"indicator": "rsi_14"}, "fuzzy_sets.rsi_zone", ["no membership function", "oversold"]),
+        ("fuzzy_sets/rsi_zone", [0, 20, 35], "fuzzy_sets.rsi_zone", ["must be a mapping"]),
         # Inputs of the network.
         ("nn_inputs/0/fuzzy_set", "rsi_zon", "nn_inputs[0].fuzzy_set", ["no such fuzzy set", "'rsi_zone'"]),
         ("nn_inputs/0/normalization", "minmax", "nn_inputs[0].normalization", ["not normalised", "Leave it out"]),
