@@ -9,12 +9,15 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ktrdr_engine.errors import StorageError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -102,6 +105,11 @@ class Database:
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
+        # Alone: SQLite does not wait when two connections switch a new file to WAL at the same time.
+        with self._alone():
+            return self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         try:
@@ -131,16 +139,19 @@ class Database:
 
     def _set_aside(self) -> None:
         """Move a damaged file out of the way, once, however many processes notice."""
-        from filelock import FileLock
-
         self._disconnect()
-        with FileLock(self.path.with_suffix(".repair.lock"), timeout=_BUSY_SECONDS):
-            try:
-                self._connect().close()
-            except sqlite3.DatabaseError as error:
-                if not _is_corrupt(error):
-                    raise
+        with self._alone():
+            if not self._is_sound():
                 self._rename()
+
+    def _is_sound(self) -> bool:
+        try:
+            with closing(self._opened()) as connection:
+                return bool(connection.execute("PRAGMA quick_check").fetchone()[0] == "ok")
+        except sqlite3.DatabaseError as error:
+            if not _is_corrupt(error):
+                raise
+            return False
 
     def _rename(self) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
@@ -149,6 +160,11 @@ class Database:
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         logger.error("%s was damaged; it is kept as %s and a new one begins", self.path.name, kept.name)
+
+    def _alone(self) -> FileLock:
+        from filelock import FileLock
+
+        return FileLock(self.path.with_name(self.path.name + ".lock"), timeout=_BUSY_SECONDS)
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -72,10 +72,7 @@ class ResultFiles:
         found = self._json(operation_id, "metrics.json")
         if not isinstance(found, dict):
             return None
-        entries = {
-            name: [(int(sequence), entry) for sequence, entry in numbered]
-            for name, numbered in found["buckets"].items()
-        }
+        entries = {name: [(number, entry) for number, entry in numbered] for name, numbered in found["buckets"].items()}
         return FinishedHistory(found["last"], entries)
 
     def table(self, operation_id: str, name: str, offset: int, limit: int) -> TablePage | None:

@@ -37,6 +37,7 @@ class LocalRuns:
             async with self._slots:
                 bridge.touch()
                 if not await self._transitions.begin(record):
+                    await self._transitions.finish(record, Ending(OperationStatus.CANCELLED))
                     return
                 ending = await in_daemon_thread(lambda: _carried_out(work, record.operation_id), record.operation_id)
             await self._end(record, ending)

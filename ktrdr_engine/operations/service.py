@@ -333,6 +333,8 @@ class OperationsService:
         """Cancel what runs here, wait a little, then record what did not stop as cancelled all the same."""
         unfinished = self._records.unfinished_local()
         self._transitions.is_closing = True
+        for record in unfinished:
+            record.token.cancel(_SHUTDOWN)
         with anyio.move_on_after(self._grace_seconds):
             for record in unfinished:
                 await self._transitions.cancel(record, _SHUTDOWN)

@@ -118,10 +118,10 @@ class OperationStore:
         if found is not None and found.operation.status not in earlier:
             return found
         history = artefacts.history()
-        has_files = operation.results is not None or bool(history.last) or bool(artefacts.tables)
-        if has_files:
+        if operation.results is not None or history.last or artefacts.tables:
             self._files.write(operation.operation_id, operation.results, history, artefacts.tables)
-        return self._put(operation, earlier, headline=artefacts.headline, has_results=has_files)
+        has_results = operation.results is not None
+        return self._put(operation, earlier, headline=artefacts.headline, has_results=has_results)
 
     def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:
         """Record on which worker, and under which id there, a remote operation runs."""
@@ -217,9 +217,16 @@ class OperationStore:
     def _stored(self, row: sqlite3.Row) -> Stored:
         operation = Operation.model_validate_json(row["operation"])
         if row["has_results"]:
-            operation = operation.model_copy(update={"results": self._files.results(operation.operation_id)})
+            operation = self._with_results(operation)
         is_foreign = not operation.status.is_final and row["owner"] != self._owner.owner_id
         return Stored(operation, is_foreign, row["cancel_reason"])
+
+    def _with_results(self, operation: Operation) -> Operation:
+        results = self._files.results(operation.operation_id)
+        if results is not None:
+            return operation.model_copy(update={"results": results})
+        lost = f"results/{operation.operation_id}/results.json is gone or damaged: start the operation again."
+        return operation.model_copy(update={"warnings": (*operation.warnings, lost)})
 
     def _interrupt(self, owner: str) -> None:
         """Fail what a dead process left unfinished; its remote operations go on without it."""

@@ -56,11 +56,10 @@ class Transitions:
     async def begin(self, record: Record) -> bool:
         """Move PENDING to RUNNING; return whether the work may start."""
         async with self._exclusive(record):
-            may_start = record.operation.status is OperationStatus.PENDING
-            if may_start:
+            if record.operation.status is OperationStatus.PENDING and not record.token.is_cancelled:
                 now = self._now()
                 await self._advance(record, status=OperationStatus.RUNNING, started_at=now, updated_at=now)
-        return may_start
+        return record.operation.status is OperationStatus.RUNNING
 
     async def link(self, record: Record, worker_url: str, remote_id: str) -> None:
         """Record where a remote operation runs."""

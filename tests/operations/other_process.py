@@ -1,0 +1,35 @@
+"""Another process with operations of its own: says what it started, then obeys lines on its standard input.
+
+Run as `python -m tests.operations.other_process HOME`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from ktrdr_engine.operations.service import OperationsService
+from ktrdr_engine.operations.store import OperationStore
+from tests.operations.work import Gate, ended, start
+
+
+async def main(home: Path) -> None:
+    """Start one operation, print its id, and serve `get`, `complete` and `leave`."""
+    async with OperationsService(OperationStore(home), cache_ttl=0) as service:
+        work = Gate()
+        operation_id = await start(service, work, idempotency_key="the key")
+        await work.until_reached()
+        print(operation_id, flush=True)
+        while (command := await anyio.to_thread.run_sync(sys.stdin.readline)).strip() != "leave":
+            if command.strip() == "complete":
+                work.open()
+                print((await ended(service, operation_id)).status, flush=True)
+            else:
+                print((await service.get_operation(operation_id)).status, flush=True)
+
+
+if __name__ == "__main__":
+    anyio.run(main, Path(sys.argv[1]))

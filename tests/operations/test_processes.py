@@ -1,0 +1,121 @@
+"""Real processes that share a home."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ktrdr_engine.operations.models import OperationStatus
+from ktrdr_engine.operations.service import OperationsService
+from ktrdr_engine.operations.store import OperationStore
+from tests.operations.work import Gate, start
+
+_ROOT = Path(__file__).parents[2]
+
+
+class Other:
+    """The other process, at the end of two pipes."""
+
+    def __init__(self, home: Path, limit_bytes: int | None = None) -> None:
+        def limit() -> None:
+            if limit_bytes is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
+
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.operations.other_process", str(home)],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=limit if limit_bytes else None,
+        )
+        self.operation_id = self._line()
+
+    def ask(self, command: str) -> str:
+        assert self.process.stdin is not None
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return self._line()
+
+    def leave(self) -> None:
+        self.process.communicate("leave\n", timeout=10)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate(timeout=10)
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def other(home: Path) -> Iterator[Other]:
+    process = Other(home)
+    yield process
+    if process.process.poll() is None:
+        process.kill()
+
+
+async def test_what_a_killed_process_ran_is_interrupted(home: Path, other: Other) -> None:
+    async with OperationsService(OperationStore(home)) as service:
+        assert (await service.get_operation(other.operation_id)).status is OperationStatus.RUNNING
+        other.kill()
+        operation = await service.get_operation(other.operation_id)
+        assert operation.status is OperationStatus.FAILED
+        assert operation.error is not None
+        assert operation.error.code == "interrupted"
+        assert operation.completed_at is not None
+        assert await service.get_operation(other.operation_id) == operation
+        assert list((home / "owners").glob("*.lock")) == []
+
+
+async def test_a_list_shows_what_a_killed_process_ran_as_failed(home: Path, other: Other) -> None:
+    other.kill()
+    async with OperationsService(OperationStore(home)) as service:
+        row = (await service.list_operations()).operations[0]
+        assert (row.operation_id, row.status) == (other.operation_id, OperationStatus.FAILED)
+        assert "Start the operation again" in (row.headline or "")
+        assert await start(service, Gate(), idempotency_key="the key") == other.operation_id
+
+
+async def test_a_live_process_is_left_alone_and_heeds_a_cancel(home: Path, other: Other) -> None:
+    async with OperationsService(OperationStore(home)) as service:
+        assert (await service.list_operations()).operations[0].status is OperationStatus.RUNNING
+        assert (await service.cancel_operation(other.operation_id)).status is OperationStatus.CANCELLING
+        assert other.ask("get") == "CANCELLING"
+        assert other.ask("complete") == "CANCELLED"
+        operation = await service.get_operation(other.operation_id)
+        assert (operation.status, operation.results) == (OperationStatus.CANCELLED, {"answer": 42, "partial": True})
+
+
+async def test_a_process_that_leaves_records_its_work_as_cancelled_and_its_lock_is_gone(
+    home: Path, other: Other
+) -> None:
+    other.leave()
+    assert other.process.returncode == 0
+    assert list((home / "owners").glob("*.lock")) == []
+    async with OperationsService(OperationStore(home)) as service:
+        operation = await service.get_operation(other.operation_id)
+        assert operation.status is OperationStatus.CANCELLED
+        assert "shutting down" in operation.progress.message
+
+
+async def test_a_process_whose_files_may_not_grow_serves_its_results_from_memory(home: Path) -> None:
+    full = Other(home, limit_bytes=150_000)
+    try:
+        assert full.operation_id.startswith("op_training_")
+        assert full.ask("complete") == "COMPLETED"
+    finally:
+        full.kill()

@@ -1,0 +1,442 @@
+from __future__ import annotations
+
+import logging
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio
+import numpy as np
+import pytest
+
+from ktrdr_engine.errors import OperationConflict, StorageError
+from ktrdr_engine.operations.archive import Artefacts, MemoryArchive, Stored
+from ktrdr_engine.operations.bridge import ProgressBridge
+from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType, Outcome
+from ktrdr_engine.operations.service import OperationsService
+from ktrdr_engine.operations.store import OperationStore
+from tests.operations.work import Clock, Gate, InMemoryProxy, ended, start
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+async def _finished(home: Path, work: Gate | None = None) -> Operation:
+    async with OperationsService(OperationStore(home)) as service:
+        work = work or Gate()
+        work.open()
+        return await ended(service, await start(service, work))
+
+
+async def test_making_a_store_and_reading_from_nothing_touch_no_disk(home: Path) -> None:
+    async with OperationsService(OperationStore(home)) as service:
+        assert (await service.list_operations()).total == 0
+    assert not home.exists()
+
+
+async def test_a_finished_operation_reads_the_same_in_a_new_process(home: Path) -> None:
+    outcome = Outcome({"x": [1, 2.5, None]}, {"equity": {"value": np.arange(3.0)}}, "fine")
+    before = await _finished(home, Gate(outcome))
+    async with OperationsService(OperationStore(home)) as service:
+        assert await service.get_operation(before.operation_id) == before
+        assert (await service.get_operation_metrics(before.operation_id, 1)).metrics["history"][0]["step"] == 9
+        assert (await service.get_operation_metrics(before.operation_id)).new_cursor == 2
+        page = await service.get_operation_table(before.operation_id, "equity")
+        assert page.rows == [{"value": 0.0}, {"value": 1.0}, {"value": 2.0}]
+        row = (await service.list_operations()).operations[0]
+        assert (row.operation_id, row.headline, row.percentage) == (before.operation_id, "fine", 100)
+
+
+async def test_a_repeated_key_is_known_after_a_restart(home: Path) -> None:
+    async with OperationsService(OperationStore(home)) as service:
+        first = await start(service, Gate(ValueError()), idempotency_key="k")
+        await service.cancel_operation(first)
+    async with OperationsService(OperationStore(home)) as service:
+        assert await start(service, Gate(), idempotency_key="k") == first
+        with pytest.raises(OperationConflict):
+            await service.create_operation(OperationType.TRAINING, {"n": 2}, kind_word="training", idempotency_key="k")
+        assert (await service.list_operations()).total == 1
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_equal_keys_in_two_services_at_once_make_one_operation(home: Path, durable: bool) -> None:
+    memory = MemoryArchive()
+    stores = [OperationStore(home), OperationStore(home)] if durable else [memory, memory]
+    async with OperationsService(stores[0]) as one, OperationsService(stores[1]) as two:
+        found: list[str] = []
+
+        async def create(service: OperationsService) -> None:
+            operation = await service.create_operation(
+                OperationType.TRAINING, {}, kind_word="training", idempotency_key="k"
+            )
+            found.append(operation.operation_id)
+
+        async with anyio.create_task_group() as tasks:
+            for service in (one, two) * 4:
+                tasks.start_soon(create, service)
+        assert len(found) == 8
+        assert len(set(found)) == 1
+        assert (await one.list_operations()).total == 1
+
+
+async def test_an_operation_of_another_live_process_is_left_alone(home: Path) -> None:
+    async with OperationsService(OperationStore(home)) as one, OperationsService(OperationStore(home)) as two:
+        work = Gate()
+        operation_id = await start(one, work)
+        await work.until_reached()
+        seen = await two.get_operation(operation_id)
+        assert (seen.status, seen.stale) == (OperationStatus.RUNNING, True)
+        assert "another process" in seen.progress.message
+        assert (await two.list_operations()).operations[0].status is OperationStatus.RUNNING
+        work.open()
+        done = await ended(one, operation_id)
+        assert await two.get_operation(operation_id) == done
+
+
+async def test_a_cancel_from_another_process_is_heeded_at_the_next_pull(home: Path) -> None:
+    async with OperationsService(OperationStore(home)) as one, OperationsService(OperationStore(home)) as two:
+        work = Gate(Outcome({"half": 1}))
+        operation_id = await start(one, work)
+        await work.until_reached()
+        token = one.get_cancellation_token(operation_id)
+        asked = await two.cancel_operation(operation_id, "from afar")
+        assert asked.status is OperationStatus.CANCELLING
+        assert (await two.cancel_operation(operation_id)).status is OperationStatus.CANCELLING
+        assert not token.is_cancelled
+        pulled = await one.get_operation(operation_id, force_refresh=True)
+        assert pulled.status is OperationStatus.CANCELLING
+        assert token.reason == "from afar"
+        work.open()
+        assert (await ended(one, operation_id)).results == {"half": 1, "partial": True}
+
+
+async def test_a_cancel_from_another_process_wins_over_completion_without_any_pull(home: Path) -> None:
+    async with OperationsService(OperationStore(home)) as one, OperationsService(OperationStore(home)) as two:
+        operation = await one.create_operation(OperationType.TRAINING, {}, kind_word="training")
+        await two.cancel_operation(operation.operation_id, "from afar")
+        done = await one.complete_operation(operation.operation_id, {"x": 1}, tables={"t": {"a": [1]}})
+        assert (done.status, done.results) == (OperationStatus.CANCELLED, {"x": 1, "partial": True})
+        assert "from afar" in done.progress.message
+        assert await two.get_operation(operation.operation_id) == done
+
+
+async def test_a_cancel_from_another_process_keeps_waiting_work_from_starting(home: Path) -> None:
+    async with (
+        OperationsService(OperationStore(home), max_concurrent=1) as one,
+        OperationsService(OperationStore(home)) as two,
+    ):
+        running, waiting = Gate(), Gate()
+        await start(one, running)
+        operation_id = await start(one, waiting)
+        await running.until_reached()
+        await two.cancel_operation(operation_id, "from afar")
+        running.open()
+        waiting.open()
+        done = await ended(one, operation_id)
+        assert done.status is OperationStatus.CANCELLED
+        assert waiting.runs == 0
+
+
+async def test_a_cancel_from_another_process_reaches_the_worker(home: Path, clock: Clock) -> None:
+    work = Gate()
+    async with (
+        OperationsService(cache_ttl=0) as worker,
+        OperationsService(OperationStore(home), clock=clock) as one,
+        OperationsService(OperationStore(home)) as two,
+    ):
+        backend_id = await start(worker, work)
+        await work.until_reached()
+        host = await one.create_operation(OperationType.TRAINING, {}, kind_word="training", execution="remote")
+        one.register_remote_proxy(backend_id, InMemoryProxy(worker), host.operation_id)
+        await one.get_operation(host.operation_id)
+        await two.cancel_operation(host.operation_id, "from afar")
+        seen = await one.get_operation(host.operation_id, force_refresh=True)
+        assert seen.status is OperationStatus.CANCELLING
+        assert (await worker.get_operation(backend_id)).status is OperationStatus.CANCELLING
+        work.open()
+
+
+async def test_where_a_remote_operation_runs_is_recorded(home: Path) -> None:
+    work = Gate()
+    async with OperationsService() as worker, OperationsService(OperationStore(home)) as one:
+        backend_id = await start(worker, work)
+        host = await one.create_operation(OperationType.TRAINING, {}, kind_word="training", execution="remote")
+        one.register_remote_proxy(backend_id, InMemoryProxy(worker), host.operation_id)
+        await one.get_operation(host.operation_id)
+        work.open()
+    with sqlite3.connect(home / "operations.db") as connection:
+        row = connection.execute("SELECT worker_url, remote_id, status FROM operations").fetchone()
+    connection.close()
+    assert row == ("memory://worker", backend_id, "RUNNING")
+
+
+async def test_lists_page_over_stored_and_running_operations_in_one_order(home: Path) -> None:
+    moment = datetime(2025, 1, 1, tzinfo=UTC)
+
+    def now() -> datetime:
+        nonlocal moment
+        moment += timedelta(seconds=1)
+        return moment
+
+    async with OperationsService(OperationStore(home), now=now) as service:
+        ids = []
+        for _ in range(5):
+            work = Gate()
+            work.open()
+            ids.append(await start(service, work))
+            await ended(service, ids[-1])
+    async with OperationsService(OperationStore(home), now=now) as service:
+        works = [Gate(), Gate()]
+        for work in works:
+            ids.append(await start(service, work))
+            await work.until_reached()
+        paged = []
+        for offset in range(0, 7, 3):
+            page = await service.list_operations(limit=3, offset=offset)
+            assert page.total == 7
+            paged += [row.operation_id for row in page.operations]
+        assert paged == ids[::-1]
+        running = await service.list_operations(OperationStatus.RUNNING)
+        assert [row.operation_id for row in running.operations] == ids[:4:-1]
+        assert (await service.list_operations(OperationStatus.COMPLETED, limit=2)).total == 5
+        for work in works:
+            work.open()
+
+
+async def test_an_unwritable_home_refuses_new_operations_and_lists_nothing(tmp_path: Path) -> None:
+    blocked = tmp_path / "a file"
+    blocked.write_text("in the way")
+    for home in (blocked, blocked / "below"):
+        async with OperationsService(OperationStore(home)) as service:
+            with pytest.raises(StorageError, match="KTRDR_HOME"):
+                await start(service, Gate())
+            assert (await service.list_operations()).total == 0
+
+
+async def test_a_home_that_cannot_be_read_lists_nothing_and_says_so_in_the_log(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (home / "operations.db").mkdir(parents=True)
+    async with OperationsService(OperationStore(home)) as service:
+        assert (await service.list_operations()).total == 0
+        with pytest.raises(StorageError):
+            await start(service, Gate())
+    assert "cannot be read" in caplog.text
+
+
+async def test_a_damaged_database_is_set_aside_and_a_new_one_begun(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _finished(home)
+    (home / "operations.db").write_bytes(b"not a database at all" * 500)
+    for name in ("operations.db-wal", "operations.db-shm"):
+        (home / name).unlink(missing_ok=True)
+    async with OperationsService(OperationStore(home)) as service:
+        assert (await service.list_operations()).total == 0
+        work = Gate()
+        work.open()
+        await ended(service, await start(service, work))
+        assert (await service.list_operations()).total == 1
+    kept = list(home.glob("operations.db.corrupt-*"))
+    assert len(kept) == 1
+    assert kept[0].read_bytes().startswith(b"not a database")
+    assert "damaged" in caplog.text
+
+
+async def test_a_database_damaged_at_the_first_write_is_set_aside_too(home: Path) -> None:
+    home.mkdir()
+    (home / "operations.db").write_bytes(b"not a database at all" * 500)
+    await _finished(home)
+    assert len(list(home.glob("operations.db.corrupt-*"))) == 1
+
+
+async def test_an_end_is_not_lost_when_the_database_vanishes_meanwhile(home: Path) -> None:
+    async with OperationsService(OperationStore(home)) as service:
+        work = Gate()
+        operation_id = await start(service, work)
+        await work.until_reached()
+        with sqlite3.connect(home / "operations.db") as connection:
+            connection.execute("DELETE FROM operations")
+        connection.close()
+        work.open()
+        done = await ended(service, operation_id)
+    async with OperationsService(OperationStore(home)) as service:
+        assert await service.get_operation(operation_id) == done
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(home: Path) -> None:
+    await _finished(home)
+    with sqlite3.connect(home / "operations.db") as connection:
+        connection.execute("PRAGMA user_version=99")
+    connection.close()
+    async with OperationsService(OperationStore(home)) as service:
+        with pytest.raises(StorageError, match="format 99"):
+            await start(service, Gate())
+        assert (await service.list_operations()).total == 0
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"[]"])
+async def test_results_that_cannot_be_read_any_more_are_named_in_a_warning(home: Path, content: bytes | None) -> None:
+    done = await _finished(home)
+    path = home / "results" / done.operation_id / "results.json"
+    path.unlink() if content is None else path.write_bytes(content)
+    (path.parent / "metrics.json").write_bytes(b"[]")
+    async with OperationsService(OperationStore(home)) as service:
+        operation = await service.get_operation(done.operation_id)
+        assert operation.status is OperationStatus.COMPLETED
+        assert operation.results is None
+        assert "results.json" in operation.warnings[0]
+        assert (await service.get_operation_metrics(done.operation_id)).metrics == {}
+
+
+async def test_a_damaged_table_is_named(home: Path) -> None:
+    done = await _finished(home, Gate(Outcome({}, {"equity": {"value": [1.0]}})))
+    (home / "results" / done.operation_id / "equity.parquet").write_bytes(b"PAR1 and no more")
+    async with OperationsService(OperationStore(home)) as service:
+        with pytest.raises(StorageError, match=r"equity\.parquet"):
+            await service.get_operation_table(done.operation_id, "equity")
+
+
+async def test_a_table_that_cannot_be_stored_fails_the_operation(home: Path) -> None:
+    done = await _finished(home, Gate(Outcome({"x": 1}, {"equity": {"a": [1, 2], "b": [1]}})))
+    assert done.status is OperationStatus.FAILED
+    assert done.error is not None
+    assert "'equity'" in done.error.message
+    assert [path.name for path in (home / "results" / done.operation_id).iterdir()] == ["metrics.json"]
+
+
+async def test_long_tables_are_read_in_pages_across_their_groups(home: Path) -> None:
+    done = await _finished(home, Gate(Outcome({}, {"equity": {"i": np.arange(200_000)}})))
+    async with OperationsService(OperationStore(home)) as service:
+        page = await service.get_operation_table(done.operation_id, "equity", 65_530, 10)
+        assert [row["i"] for row in page.rows] == list(range(65_530, 65_540))
+        assert page.total == 200_000
+        assert (await service.get_operation_table(done.operation_id, "equity", 199_999, 10)).returned == 1
+        assert (await service.get_operation_table(done.operation_id, "equity", 900_000, 10)).rows == []
+
+
+class FullDisk(OperationStore):
+    """A store whose disk may be full."""
+
+    is_full = False
+
+    def advance(self, operation: Operation, *, cancel_reason: str | None = None) -> Stored:
+        self._check()
+        return super().advance(operation, cancel_reason=cancel_reason)
+
+    def finish(self, operation: Operation, artefacts: Artefacts, *, over_cancel: bool) -> Stored:
+        self._check()
+        return super().finish(operation, artefacts, over_cancel=over_cancel)
+
+    def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:
+        self._check()
+
+    def _check(self) -> None:
+        if self.is_full:
+            raise StorageError("No space left on device: make room.")
+
+
+async def test_results_that_cannot_be_stored_are_served_with_a_warning_and_stored_later(
+    home: Path, clock: Clock
+) -> None:
+    store = FullDisk(home)
+    async with OperationsService(store, clock=clock) as service:
+        work = Gate(Outcome({"x": 1}, {"t": {"a": [1]}}))
+        operation_id = await start(service, work)
+        await work.until_reached()
+        store.is_full = True
+        work.open()
+        unsaved = await ended(service, operation_id)
+        assert (unsaved.status, unsaved.results) == (OperationStatus.COMPLETED, {"x": 1})
+        assert "No space left" in unsaved.warnings[0]
+        assert len((await service.get_operation_metrics(operation_id)).metrics["history"]) == 2
+        assert (await service.get_operation_table(operation_id, "t")).rows == [{"a": 1}]
+        assert (await service.list_operations(OperationStatus.COMPLETED)).total == 1
+        assert await service.cancel_operation(operation_id) == unsaved
+        clock.seconds += 2
+        still = await service.get_operation(operation_id)
+        assert len(still.warnings) == 1
+        store.is_full = False
+        clock.seconds += 2
+        saved = await service.get_operation(operation_id)
+        assert saved.warnings == ()
+    async with OperationsService(OperationStore(home)) as service:
+        assert await service.get_operation(operation_id) == saved
+
+
+async def test_what_could_not_be_stored_is_stored_when_the_service_ends(home: Path) -> None:
+    store = FullDisk(home)
+    async with OperationsService(store) as service:
+        work = Gate()
+        operation_id = await start(service, work)
+        await work.until_reached()
+        store.is_full = True
+        work.open()
+        await ended(service, operation_id)
+        store.is_full = False
+    async with OperationsService(OperationStore(home)) as service:
+        assert (await service.get_operation(operation_id)).status is OperationStatus.COMPLETED
+
+
+async def test_a_step_that_cannot_be_stored_does_not_stop_the_work(home: Path) -> None:
+    store = FullDisk(home)
+    async with OperationsService(store) as service:
+        operation = await service.create_operation(OperationType.TRAINING, {}, kind_word="training")
+        store.is_full = True
+        work = Gate()
+        service.run_local(operation.operation_id, work, ProgressBridge(operation.operation_id))
+        await work.until_reached()
+        store.is_full = False
+        work.open()
+        done = await ended(service, operation.operation_id)
+        assert done.status is OperationStatus.COMPLETED
+        assert "could not be stored" in done.warnings[0]
+
+
+async def test_a_worker_that_cannot_be_recorded_is_a_warning(home: Path) -> None:
+    store = FullDisk(home)
+    async with OperationsService() as worker, OperationsService(store) as service:
+        host = await service.create_operation(OperationType.TRAINING, {}, kind_word="training", execution="remote")
+        store.is_full = True
+        service.register_remote_proxy("x", InMemoryProxy(worker), host.operation_id)
+        await anyio.wait_all_tasks_blocked()
+        async with anyio.create_task_group():
+            while not (await service.get_operation(host.operation_id)).warnings:
+                await anyio.lowlevel.checkpoint()
+
+
+async def test_finished_operations_that_fall_out_of_memory_come_back_from_the_store(home: Path) -> None:
+    async with OperationsService(OperationStore(home), retained=2) as service:
+        done = []
+        for _ in range(4):
+            work = Gate()
+            work.open()
+            done.append(await ended(service, await start(service, work)))
+        for operation in done:
+            assert await service.get_operation(operation.operation_id) == operation
+
+
+async def test_a_memory_only_service_forgets_the_oldest_finished_operations_and_their_keys() -> None:
+    async with OperationsService(retained=2) as service:
+        ids = []
+        for number in range(4):
+            work = Gate()
+            work.open()
+            ids.append(await start(service, work, idempotency_key=f"k{number}"))
+            await ended(service, ids[-1])
+        again = Gate()
+        again.open()
+        assert await start(service, again, idempotency_key="k0") != ids[0]
+        assert (await service.list_operations()).total == 3
+
+
+def test_the_history_cache_is_small(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR)
+    store = OperationStore(home)
+    ids = [anyio.run(_finished, home).operation_id for _ in range(4)]
+    first = [store.metrics(one) for one in ids]
+    assert all(history is not None for history in first)
+    assert store.metrics(ids[3]) is first[3]
+    assert store.metrics(ids[0]) is not first[0]
