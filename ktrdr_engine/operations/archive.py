@@ -6,6 +6,7 @@ The durable one is `store`.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -113,7 +114,11 @@ class Archive(Protocol):
         ...
 
     def find_key(self, key: str) -> KeyUse | None:
-        """Return what the key was used for."""
+        """Return what the key was used for.
+
+        Raises:
+            StorageError: It cannot be read.
+        """
         ...
 
     def advance(self, operation: Operation, *, cancel_reason: str | None = None) -> Stored:
@@ -155,11 +160,15 @@ class Archive(Protocol):
         ...
 
     def load(self, operation_id: str) -> Stored | None:
-        """Return what is recorded."""
+        """Return what is recorded.
+
+        Raises:
+            StorageError: It cannot be read.
+        """
         ...
 
     def page(self, query: Query) -> tuple[list[OperationSummary], int]:
-        """Return the newest matching rows, and how many match in all."""
+        """Return the newest matching rows, and how many match in all; nothing if they cannot be read."""
         ...
 
     def metrics(self, operation_id: str) -> FinishedHistory | None:
@@ -183,13 +192,17 @@ class _Kept:
     headline: str | None = None
 
 
+_TABLES_KEPT = 32
+
+
 class MemoryArchive:
-    """Remembers until the process ends, the newest `limit` finished operations."""
+    """Remembers until the process ends: the newest `limit` finished operations, and the tables of the newest 32."""
 
     def __init__(self, *, limit: int = 1_000) -> None:
         self._limit = limit
         self._kept: dict[str, _Kept] = {}
         self._keys: dict[str, KeyUse] = {}
+        self._with_tables: deque[_Kept] = deque()
         self._lock = threading.Lock()
 
     def create(self, operation: Operation, *, idempotency_key: str | None, fingerprint: str) -> str:
@@ -215,9 +228,12 @@ class MemoryArchive:
 
     def finish(self, operation: Operation, artefacts: Artefacts, *, over_cancel: bool) -> Stored:
         """Record the end."""
-        self._kept[operation.operation_id] = _Kept(
-            operation, artefacts.history(), dict(artefacts.tables), artefacts.headline
-        )
+        kept = _Kept(operation, artefacts.history(), dict(artefacts.tables), artefacts.headline)
+        with self._lock:
+            self._kept[operation.operation_id] = kept
+            self._with_tables.append(kept)
+            if len(self._with_tables) > _TABLES_KEPT:
+                self._with_tables.popleft().tables.clear()
         return Stored(operation)
 
     def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:

@@ -61,10 +61,18 @@ class Database:
                 return self._transact(action)
 
     def read(self, action: Callable[[sqlite3.Connection], T], default: T) -> T:
+        """Run `action`; return `default` when there is no file yet.
+
+        Raises:
+            StorageError: There is one, and it cannot be read.
+        """
+        with self._lock, self._translated():
+            return self._read(action, default)
+
+    def read_if_possible(self, action: Callable[[sqlite3.Connection], T], default: T) -> T:
         """Run `action`; return `default` when there is no file yet or it cannot be read, which is logged."""
         try:
-            with self._lock, self._translated():
-                return self._read(action, default)
+            return self.read(action, default)
         except StorageError as error:
             logger.warning("Stored operations cannot be read: %s", error.message)
             return default
@@ -124,14 +132,14 @@ class Database:
         connection.execute("PRAGMA synchronous=NORMAL")
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("BEGIN IMMEDIATE")
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found == 0:
+            connection.execute("BEGIN IMMEDIATE")
             for statement in self._schema.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={self._version}")
-        connection.execute("COMMIT")
-        if found not in (0, self._version):
+            connection.execute("COMMIT")
+        elif found != self._version:
             raise StorageError(
                 f"{self.path} has format {found}, this version of ktrdr knows {self._version}: "
                 "use the newer version, or set KTRDR_HOME to another folder."

@@ -12,13 +12,23 @@ from ktrdr_engine.operations.models import ErrorInfo, Operation, OperationStatus
 
 
 class Ending(NamedTuple):
-    """How work ended, as whoever ran it says; `progress` replaces what is known, words included."""
+    """How work ended, as whoever ran it says.
+
+    Attributes:
+        status: One of the final ones.
+        outcome: What was computed.
+        error: Why it failed.
+        warnings: What else to know.
+        progress: Replaces what is known, words included.
+        started_at: For work that nobody looked at before it ended.
+    """
 
     status: OperationStatus
     outcome: Outcome | None = None
     error: ErrorInfo | None = None
     warnings: tuple[str, ...] = ()
     progress: Progress | None = None
+    started_at: datetime | None = None
 
 
 OUT_OF_MEMORY = ErrorInfo(
@@ -33,7 +43,9 @@ WORKER_LOST = ErrorInfo(
     message="The worker no longer knows this operation: it was restarted or lost its data. Start the operation again.",
 )
 INTERRUPTED = ErrorInfo(
-    code="interrupted", message="The process that ran this operation ended before it did. Start the operation again."
+    code="interrupted",
+    message="The process that ran this operation ended before it did. "
+    "Start the operation again, with a new idempotency_key if it had one.",
 )
 
 
@@ -71,6 +83,7 @@ def concluded(operation: Operation, ending: Ending, token: CancellationToken, no
             "error": ending.error,
             "warnings": operation.warnings + ending.warnings,
             "stale": False,
+            "started_at": operation.started_at or ending.started_at,
             "updated_at": now,
             "completed_at": now,
         }

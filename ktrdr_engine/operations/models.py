@@ -8,21 +8,35 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ktrdr_engine.errors import EngineError, OperationNotFound
 
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-_ID_PATTERN = re.compile(r"op_[a-z_]+_\d{8}_[a-z2-7]{10}")
+_ID_PATTERN = re.compile(r"op_[a-z_]+_[0-9]{8}_[a-z0-9]{10}")
 
 Execution = Literal["local", "remote"]
-Table = Mapping[str, Sequence[Any]]
-"""Equally long columns by name; numpy arrays are sequences too."""
+
+
+class Column(Protocol):
+    """A numpy array, or a list of plain values."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        ...
+
+    def __getitem__(self, rows: slice, /) -> Any:
+        """Return some of them."""
+        ...
+
+
+Table = Mapping[str, Column]
+"""Equally long columns by name."""
 
 
 class OperationType(StrEnum):

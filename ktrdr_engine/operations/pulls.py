@@ -16,7 +16,7 @@ from ktrdr_engine.operations.endings import WORKER_LOST, Ending
 from ktrdr_engine.operations.health import HealthService
 from ktrdr_engine.operations.models import ErrorInfo, Operation, OperationStatus, Outcome, Progress
 from ktrdr_engine.operations.records import Record, Records
-from ktrdr_engine.operations.sources import OperationSource, SourceState
+from ktrdr_engine.operations.sources import LocalSource, OperationSource, SourceState
 from ktrdr_engine.operations.transitions import Transitions
 
 
@@ -61,6 +61,12 @@ class Pulls:
                 await self._pull(record, force_refresh)
                 record.pull_finished = record.pulls_started
                 record.pulled_at = self._clock()
+
+    async def glance(self, record: Record) -> None:
+        """Take over what the bridge of a stale local record says; touches nothing outside memory."""
+        if isinstance(record.source, LocalSource) and not self.is_fresh(record):
+            record.pulled_at = self._clock()
+            await self.apply(record, await record.source.pull())
 
     async def wait(self, record: Record, wait_seconds: float) -> None:
         """Return when the operation ends, or the time is up."""
@@ -141,7 +147,9 @@ class Pulls:
             await self._transitions.follow(record, remote.status)
             return
         outcome = None if remote.results is None else Outcome(remote.results)
-        ending = Ending(remote.status, outcome, remote.error, remote.warnings, remote.progress)
+        ending = Ending(
+            remote.status, outcome, remote.error, remote.warnings, remote.progress, started_at=remote.started_at
+        )
         await self._transitions.finish(record, ending)
 
     async def _unanswered(self, record: Record) -> None:

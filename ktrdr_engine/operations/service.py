@@ -208,13 +208,16 @@ class OperationsService:
         Raises:
             OperationNotFound: There is none.
             InvalidRequest: The wait is out of range.
+            StorageError: It is not one that runs here, and the store cannot be read.
         """
+        if wait_seconds:
+            _check_wait(wait_seconds)
         if (finished := self._records.finished.get(operation_id)) is not None:
             return finished
         if (record := self._records.live.get(operation_id)) is None:
             return await self._reading.load(operation_id)
         if wait_seconds:
-            await self._pulls.wait(record, _checked_wait(wait_seconds))
+            await self._pulls.wait(record, wait_seconds)
         if force_refresh or not self._pulls.is_fresh(record):
             await self._pulls.refresh(record, force_refresh=force_refresh)
         return record.operation
@@ -308,6 +311,8 @@ class OperationsService:
         Raises:
             InvalidRequest: The limit (1..500) or the offset is out of range.
         """
+        for record in self._records.unfinished_local():
+            await self._pulls.glance(record)
         return await self._reading.page(Query(status, operation_type, limit, offset))
 
     def _claim(self, operation_id: str) -> Record:
@@ -356,9 +361,8 @@ class OperationsService:
         return self._tasks
 
 
-def _checked_wait(wait_seconds: float) -> float:
+def _check_wait(wait_seconds: float) -> None:
     if not 0 <= wait_seconds <= 25:
         raise InvalidRequest(
-            f"wait_seconds={wait_seconds} is out of range: 0 to 25.", details={"wait_seconds": wait_seconds}
+            f"wait_seconds={wait_seconds} is out of range: 0 to 25.", details={"wait_seconds": str(wait_seconds)}
         )
-    return wait_seconds

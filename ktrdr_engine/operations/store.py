@@ -149,7 +149,7 @@ class OperationStore:
             ).fetchone()
             return CancelRequest(found[0]) if found else None
 
-        return self._database.read(find, None)
+        return self._database.read_if_possible(find, None)
 
     def load(self, operation_id: str) -> Stored | None:
         """Return what is recorded; an operation whose process died is recorded as interrupted first."""
@@ -165,11 +165,11 @@ class OperationStore:
     def page(self, query: Query) -> tuple[list[OperationSummary], int]:
         """Return the newest matching rows; operations whose process died are recorded as interrupted first."""
         nobody: list[str] = []
-        for owner in self._database.read(_owners_at_work, nobody):
+        for owner in self._database.read_if_possible(_owners_at_work, nobody):
             if self._owner.is_dead(owner):
                 self._interrupt(owner)
         nothing: tuple[list[OperationSummary], int] = ([], 0)
-        return self._database.read(lambda connection: _page(connection, query), nothing)
+        return self._database.read_if_possible(lambda connection: _page(connection, query), nothing)
 
     def metrics(self, operation_id: str) -> FinishedHistory | None:
         """Return the history kept beside a finished operation."""

@@ -155,6 +155,13 @@ def test_a_full_event_bucket_drops_its_oldest() -> None:
     assert 14 <= len(prices) <= 16
 
 
+def test_events_may_be_thinned_like_samples() -> None:
+    bridge = ProgressBridge("op", events=(Bucket("notes", {"n": "i"}, limit=4),))
+    for number in range(9):
+        bridge.record("notes", number)
+    assert [entry["n"] for entry in bridge.get_metrics().metrics["notes"]] == [0, 4, 8]
+
+
 def test_a_bucket_too_small_to_thin_is_refused() -> None:
     with pytest.raises(ValueError, match="at least two"):
         Series(Bucket("x", {"a": "d"}, limit=1))

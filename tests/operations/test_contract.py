@@ -19,7 +19,7 @@ from ktrdr_engine.errors import (
     OperationNotFound,
 )
 from ktrdr_engine.operations.bridge import ProgressBridge
-from ktrdr_engine.operations.models import OperationStatus, OperationType, Outcome
+from ktrdr_engine.operations.models import OperationStatus, OperationType, Outcome, Table
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.store import OperationStore
 from tests.operations.work import Clock, Gate, InMemoryProxy, ended, start
@@ -296,6 +296,27 @@ async def test_lists_show_running_and_finished_operations_newest_first(place: Pl
     running.open()
 
 
+async def test_a_list_shows_progress_nobody_has_asked_for_before(clock: Clock) -> None:
+    async with OperationsService(clock=clock, max_concurrent=1) as service:
+        running, waiting = Gate(), Gate()
+        await start(service, running)
+        await start(service, waiting)
+        await running.until_reached()
+        queued, shown = (await service.list_operations()).operations
+        assert (shown.percentage, queued.message) == (30, "Queued behind 1 operation.")
+        running.open()
+        waiting.open()
+
+
+async def test_a_worker_that_was_quicker_than_anyone_looked_is_reported_whole(place: Place) -> None:
+    work = Gate()
+    work.open()
+    operation = await ended(place.service, await place.start(work))
+    assert operation.status is OperationStatus.COMPLETED
+    assert operation.started_at is not None
+    assert operation.progress.percentage == 100
+
+
 @pytest.mark.parametrize(("limit", "offset"), [(0, 0), (501, 0), (20, -1)])
 async def test_lists_refuse_pages_that_make_no_sense(place: Place, limit: int, offset: int) -> None:
     with pytest.raises(InvalidRequest):
@@ -322,7 +343,7 @@ async def test_metadata_that_is_not_json_is_refused(place: Place) -> None:
 
 async def test_tables_are_there_after_the_end_and_not_before(tmp_path: Path, clock: Clock) -> None:
     stamps = np.array([0, 1_500_000_000_000_000_000], "datetime64[ns]")
-    table = {"when": stamps, "price": np.array([1.5, np.nan]), "side": ["LONG", "SHORT"]}
+    table: Table = {"when": stamps, "price": np.array([1.5, np.nan]), "side": ["LONG", "SHORT"]}
     rows = [
         {"when": "1970-01-01T00:00:00Z", "price": 1.5, "side": "LONG"},
         {"when": "2017-07-14T02:40:00Z", "price": None, "side": "SHORT"},

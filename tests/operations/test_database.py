@@ -23,6 +23,11 @@ def _count(connection: sqlite3.Connection) -> int:
     return found
 
 
+def _count_nowhere(connection: sqlite3.Connection) -> int:
+    found: int = connection.execute("SELECT COUNT(*) FROM nowhere").fetchone()[0]
+    return found
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "below" / "some.db"
@@ -83,8 +88,10 @@ def test_a_statement_that_fails_is_a_storage_error(path: Path, caplog: pytest.Lo
         database.write(lambda connection: connection.execute("INSERT INTO nowhere VALUES (1)"))
     database.write(_insert)
     with caplog.at_level(logging.WARNING):
-        assert database.read(lambda connection: connection.execute("SELECT 1 FROM nowhere").fetchone()[0], 7) == 7
+        assert database.read_if_possible(_count_nowhere, 7) == 7
     assert "no such table" in caplog.text
+    with pytest.raises(StorageError, match="no such table"):
+        database.read(_count_nowhere, 7)
 
 
 def test_damage_that_shows_while_reading_is_set_aside(path: Path) -> None:

@@ -22,13 +22,13 @@ _ROOT = Path(__file__).parents[2]
 class Other:
     """The other process, at the end of two pipes."""
 
-    def __init__(self, home: Path, limit_bytes: int | None = None) -> None:
+    def __init__(self, home: Path, *, ballast: int = 0, limit_bytes: int | None = None) -> None:
         def limit() -> None:
             if limit_bytes is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
 
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.operations.other_process", str(home)],
+            [sys.executable, "-m", "tests.operations.other_process", str(home), str(ballast)],
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -97,7 +97,8 @@ async def test_a_live_process_is_left_alone_and_heeds_a_cancel(home: Path, other
         assert other.ask("get") == "CANCELLING"
         assert other.ask("complete") == "CANCELLED"
         operation = await service.get_operation(other.operation_id)
-        assert (operation.status, operation.results) == (OperationStatus.CANCELLED, {"answer": 42, "partial": True})
+        assert operation.status is OperationStatus.CANCELLED
+        assert operation.results == {"answer": 42, "ballast": "", "partial": True}
 
 
 async def test_a_process_that_leaves_records_its_work_as_cancelled_and_its_lock_is_gone(
@@ -113,9 +114,11 @@ async def test_a_process_that_leaves_records_its_work_as_cancelled_and_its_lock_
 
 
 async def test_a_process_whose_files_may_not_grow_serves_its_results_from_memory(home: Path) -> None:
-    full = Other(home, limit_bytes=150_000)
+    full = Other(home, ballast=1_000_000, limit_bytes=500_000)
     try:
-        assert full.operation_id.startswith("op_training_")
-        assert full.ask("complete") == "COMPLETED"
+        said = full.ask("complete")
+        assert said.startswith("COMPLETED Not stored yet")
+        assert "File too large" in said
+        assert [path.name for path in (home / "results").iterdir()] == []
     finally:
         full.kill()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ktrdr_engine.errors import OperationConflict, StorageError
+from ktrdr_engine.operations import database
 from ktrdr_engine.operations.archive import Artefacts, MemoryArchive, Stored
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType, Outcome
@@ -223,6 +224,8 @@ async def test_a_home_that_cannot_be_read_lists_nothing_and_says_so_in_the_log(
         assert (await service.list_operations()).total == 0
         with pytest.raises(StorageError):
             await start(service, Gate())
+        with pytest.raises(StorageError):
+            await service.get_operation("op_backtest_20250103_k3v9x2m7qa")
     assert "cannot be read" in caplog.text
 
 
@@ -430,6 +433,36 @@ async def test_a_memory_only_service_forgets_the_oldest_finished_operations_and_
         again.open()
         assert await start(service, again, idempotency_key="k0") != ids[0]
         assert (await service.list_operations()).total == 3
+
+
+async def test_a_memory_only_service_keeps_the_tables_of_the_newest_operations_only() -> None:
+    async with OperationsService() as service:
+        ids = []
+        for _ in range(33):
+            operation = await service.create_operation(OperationType.TRAINING, {}, kind_word="training")
+            ids.append(operation.operation_id)
+            await service.complete_operation(ids[-1], {}, tables={"t": {"a": [1]}})
+        assert (await service.get_operation_table(ids[1], "t")).total == 1
+        with pytest.raises(OperationConflict, match="no table"):
+            await service.get_operation_table(ids[0], "t")
+
+
+async def test_what_a_dead_process_left_stays_as_it_is_while_the_disk_is_full(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = OperationStore(home)
+    async with OperationsService(left) as service:
+        operation = await service.create_operation(OperationType.TRAINING, {}, kind_word="training")
+        left.close()
+        async with OperationsService(OperationStore(home)) as other:
+            stranger = sqlite3.connect(home / "operations.db", isolation_level=None)
+            monkeypatch.setattr(database, "_BUSY_SECONDS", 0.0)
+            stranger.execute("BEGIN IMMEDIATE")
+            assert (await other.get_operation(operation.operation_id)).status is OperationStatus.PENDING
+            stranger.execute("ROLLBACK")
+            stranger.close()
+            assert "stay as they are" in caplog.text
+            assert (await other.get_operation(operation.operation_id)).status is OperationStatus.FAILED
 
 
 def test_the_history_cache_is_small(home: Path, caplog: pytest.LogCaptureFixture) -> None:
