@@ -18,7 +18,7 @@ from rich.console import Console
 
 from ktrdr_engine.cli.tables import results_table
 
-_BACKTEST = {
+BACKTEST = {
     "symbol": "EURUSD",
     "timeframe": "1h",
     "strategy_config_path": "strategies/rsi_mean_reversion.yaml",
@@ -93,7 +93,7 @@ class _Agent:
         self._answer("\n".join(f"{tool.name:16} {(tool.description or '').split('. ')[0]}." for tool in tools))
 
     async def _start(self, **changes: Any) -> str:
-        started = await self._call("start_backtest", **_BACKTEST, **changes)
+        started = await self._call("start_backtest", **BACKTEST, **changes)
         return str(started["operation_id"])
 
     async def _result_of(self, operation_id: str) -> dict[str, Any]:

@@ -94,9 +94,6 @@ def _show(title: str, rows: list[Row], *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    if not rows:
-        print(f"No {title}.")
-        return
     columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = ([str(row.get(column, "")) for column in columns] for row in rows)
     Console().print(listing(f"{len(rows)} {title}", columns, cells))

@@ -84,3 +84,21 @@ def test_ctrl_c_cancels_and_exits_with_130(held_ktrdr: Run, home: Path, how: sig
     assert row["status"] == "CANCELLED"
     shown = held_ktrdr("operations", "show", row["operation_id"], "--json").json
     assert shown["results"] == {"total_return": 0.01, "partial": True}
+
+
+def test_ctrl_c_before_there_is_an_operation_leaves_none(held_ktrdr: Run, home: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.cli.held_cli", *backtest_options("SLOW"), "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(home),
+    )
+    assert process.stderr is not None
+    while "checking" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    stdout, _ = process.communicate(timeout=15)
+    assert process.returncode == 130
+    assert stdout == ""
+    assert held_ktrdr("operations", "list", "--json").json["total"] == 0

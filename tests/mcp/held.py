@@ -1,8 +1,8 @@
 """A kind of operation for tests: no prices and no network, its thread does what the symbol says.
 
 QUICK ends at once with results, HELD runs until it is released or cancelled, LOUD also prints, DEAF never looks at its
-token, CRASH has a defect, and the check of SLOW never ends. Everything else is unknown, with the words the real engine
-would use.
+token, CRASH has a defect, and the check of SLOW lasts until it is released. Everything else is unknown, with the words
+the real engine would use.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class HeldBacktesting(ServiceOrchestrator[BacktestRequest, BacktestRequest, Back
             raise DataError(f"No prices for symbol {request.symbol!r}.{did_you_mean(request.symbol, SYMBOLS)}")
         if request.symbol == "SLOW":
             print("checking", file=sys.stderr, flush=True)
-            threading.Event().wait()
+            self.release.wait()
         return request
 
     def describe(self, job: BacktestRequest) -> dict[str, Any]:

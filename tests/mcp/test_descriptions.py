@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -64,6 +65,13 @@ async def test_every_example_is_a_call_its_tool_accepts(declared: list[StrictToo
         arguments = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
         assert arguments.keys() <= tool.parameters["properties"].keys()
         tool.fn_metadata.validate_arguments(arguments)
+
+
+async def test_every_schema_is_valid_json_schema(listed: list[Tool]) -> None:
+    validator = importlib.import_module("jsonschema").Draft202012Validator
+    for tool in listed:
+        validator.check_schema(tool.input_schema)
+        validator.check_schema(tool.output_schema)
 
 
 def _keys(schema: Any) -> Iterator[str]:

@@ -12,17 +12,9 @@ from mcp import Client, StdioServerParameters
 from mcp_types import TextResourceContents
 
 from ktrdr_engine.backtesting.models import BacktestResults
+from ktrdr_mcp import demo
 from tests.mcp.conftest import text_of
 from tests.mcp.wire import environment
-
-BACKTEST = {
-    "symbol": "EURUSD",
-    "timeframe": "1h",
-    "strategy_config_path": "strategies/rsi_mean_reversion.yaml",
-    "model_path": "models/rsi_mlp_v1.0.0.pt",
-    "start_date": "2017-01-02",
-    "end_date": "2017-12-29",
-}
 
 
 @pytest.mark.timeout(60)
@@ -37,7 +29,7 @@ async def test_an_agent_backtests_a_neural_strategy_over_stdio(tmp_path: Path, m
             assert result.structured_content is not None
             return dict(result.structured_content)
 
-        operation_id = (await ask("start_backtest", **BACKTEST))["operation_id"]
+        operation_id = (await ask("start_backtest", **demo.BACKTEST))["operation_id"]
         operation = await ask("get_operation", operation_id=operation_id, wait_seconds=25)
         assert operation["status"] == "COMPLETED"
         results = operation["results"]
@@ -65,3 +57,13 @@ def test_the_demo_shows_a_whole_session(tmp_path: Path) -> None:
     for words in ("start_backtest(", "COMPLETED", "is cancelled", "get_metrics(", "/trades", "sharpe ratio"):
         assert words in shown.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_that_does_not_go_as_it_must_says_where(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(demo.BACKTEST, "symbol", "EURUDS")
+    assert demo.main() == 1
+    shown = capsys.readouterr().out
+    assert "The demo failed" in shown
+    assert "Did you mean 'EURUSD'" in shown
