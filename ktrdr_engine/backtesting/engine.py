@@ -11,8 +11,11 @@ from ktrdr_engine.backtesting.models import BacktestResults
 from ktrdr_engine.backtesting.observer import BridgeObserver
 from ktrdr_engine.backtesting.results import make_results
 from ktrdr_engine.errors import OperationCancelled
+from ktrdr_engine.features import indicators
 from ktrdr_engine.features.matrix import FeatureMatrix, build_features
+from ktrdr_engine.metrics import curve
 from ktrdr_engine.operations.cancellation import CancellationToken
+from ktrdr_engine.simulation import simulator
 from ktrdr_engine.simulation.decisions import Decisions, decide
 from ktrdr_engine.simulation.models import SimulationRules
 from ktrdr_engine.simulation.simulator import Simulation, simulate
@@ -20,6 +23,13 @@ from ktrdr_engine.simulation.simulator import Simulation, simulate
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.job import BacktestJob
     from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
+
+
+def warm_up() -> None:
+    """Load what the first run would otherwise wait for: TA-Lib and the compiled kernels."""
+    indicators.warm_up()
+    simulator.warm_up()
+    curve.warm_up()
 
 
 class BacktestingEngine:

@@ -59,8 +59,16 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
         return operation.operation_id
 
     def prepare(self, request: BacktestRequest) -> BacktestJob:
-        """Find and check everything the request names."""
-        return prepare(request, self._strategies(), self._models(), self._bars())
+        """Find and check everything the request names, and load what its run needs.
+
+        The first request of a process pays for the imports here; a handle that was given out then stands for a run
+        of milliseconds, not of seconds.
+        """
+        job = prepare(request, self._strategies(), self._models(), self._bars())
+        from ktrdr_engine.backtesting.engine import warm_up
+
+        warm_up()
+        return job
 
     def describe(self, job: BacktestJob) -> dict[str, Any]:
         """Return the request as understood: names resolved, the range as the bars it holds."""

@@ -40,6 +40,11 @@ def compute(plan: IndicatorPlan, series: BarSeries) -> dict[str, Column]:
     return dict(zip(spec.outputs, columns, strict=True))
 
 
+def warm_up() -> None:
+    """Load TA-Lib, so that the first indicator does not wait for it."""
+    _talib()
+
+
 def _talib() -> ModuleType:
     # Here, because the import brings pandas along where that is installed and takes a good part of a second.
     import talib
