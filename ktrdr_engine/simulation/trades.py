@@ -39,10 +39,10 @@ TRADE: Final = np.dtype(
         ("net_pnl", "f8"),
         ("mae", "f8"),
         ("mfe", "f8"),
-        ("exit_reason", "i1"),
-    ],
-    align=True,
+        ("exit_reason", "i8"),
+    ]
 )
+"""Naturally aligned and without padding, so that equal trades are equal bytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +151,7 @@ class TradeTable:
         return self.records["mfe"]
 
     @property
-    def exit_reason(self) -> NDArray[np.int8]:
+    def exit_reason(self) -> NDArray[np.int64]:
         """Codes of `ExitReason`."""
         return self.records["exit_reason"]
 

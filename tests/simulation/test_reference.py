@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from ktrdr_engine.simulation.models import SimulationRules
 from ktrdr_engine.simulation.simulator import Simulation, simulate
@@ -19,8 +20,8 @@ COLUMNS = (
 
 
 def assert_same(simulation: Simulation, book: Book) -> None:
-    def close(actual: object, expected: object, what: str) -> None:
-        np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9, err_msg=what)  # type: ignore[arg-type]
+    def close(actual: ArrayLike, expected: ArrayLike, what: str) -> None:
+        np.testing.assert_allclose(np.asarray(actual), np.asarray(expected), rtol=1e-9, atol=1e-9, err_msg=what)
 
     close(simulation.equity, book.equity, "equity")
     close(simulation.positions(), book.positions, "positions")
