@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from ktrdr_engine.errors import DataError, did_you_mean
+from ktrdr_engine.errors import DataError, did_you_mean, nearest
 
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -37,7 +37,8 @@ def parse_timeframe(text: str) -> Timeframe:
         return Timeframe(text)
     except ValueError:
         known = [timeframe.value for timeframe in Timeframe]
+        hint = did_you_mean(text, known) if nearest(text, known) else ""
         raise DataError(
-            f"{text!r} is not a timeframe.{did_you_mean(text, known)} All: {', '.join(known)}.",
+            f"{text!r} is not a timeframe.{hint} All: {', '.join(known)}.",
             details={"field": "timeframe", "value": text, "known": known},
         ) from None
