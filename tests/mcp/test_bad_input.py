@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from mcp import Client
 
 from ktrdr_engine.catalog import shipped_root
@@ -156,6 +157,9 @@ async def test_a_model_file_that_is_no_model_is_refused(refuse: Refuse, home: Pa
     }
     for name, content in files.items():
         (home / "models" / name).write_bytes(content)
+    torch.save({"weights": torch.zeros(3)}, home / "models" / "foreign.pt")
+    torch.save({"format": "ktrdr-model/1", "trap": Trap(proof)}, home / "models" / "packed_trap.pt")
+    for name in (*files, "foreign.pt", "packed_trap.pt"):
         assert name in await refuse(model_path=f"models/{name}")
     assert not proof.exists()
 

@@ -4,10 +4,14 @@ import json
 from typing import Any
 
 import anyio
+from mcp import Client
 
-from ktrdr_engine.operations.models import OperationStatus, OperationType
+from ktrdr_engine.errors import StorageError
+from ktrdr_engine.operations.archive import MemoryArchive
+from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType
+from ktrdr_mcp.server import create_server
 from tests.mcp.conftest import Session, backtest_of, text_of
-from tests.mcp.held import RESULTS
+from tests.mcp.held import RESULTS, open_held
 
 TOOLS = ["start_backtest", "get_operation", "get_metrics", "cancel", "list_operations"]
 SMALL = 2_000
@@ -249,6 +253,22 @@ async def test_a_full_queue_is_refused_with_what_to_do(session: Session) -> None
     refusal = await session.refusal("start_backtest", **backtest_of("HELD"))
     assert "get_operation(wait_seconds=20)" in refusal
     assert "start_backtest" in refusal
+
+
+class FullDisk(MemoryArchive):
+    """An archive that cannot take anything in."""
+
+    def create(self, operation: Operation, *, idempotency_key: str | None, fingerprint: str) -> str:
+        raise StorageError("operations.db cannot be written: no space left on device. Free some space.")
+
+
+async def test_a_full_disk_is_named_and_starts_nothing(mode: str) -> None:
+    async with open_held(FullDisk()) as held, Client(create_server(held.as_application()), mode=mode) as client:
+        session = Session(client, held)
+        refusal = await session.refusal("start_backtest", **backtest_of("HELD"))
+        assert "no space left on device" in refusal
+        assert "tell the user" in refusal
+        assert (await session.answer("list_operations"))["total"] == 0
 
 
 async def test_replies_are_small_by_default(session: Session) -> None:
