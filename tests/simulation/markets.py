@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypedDict, Unpack
 
 import numpy as np
 from hypothesis import strategies as st
@@ -13,6 +14,22 @@ from ktrdr_engine.simulation.simulator import Simulation, simulate
 
 Prices = NDArray[np.float64]
 Codes = NDArray[np.int8]
+
+
+class Changes(TypedDict, total=False):
+    """Rules that differ from `FREE`."""
+
+    commission: float
+    slippage: float
+    position_fraction: float
+    fractional_units: bool
+    stop_loss: float
+    take_profit: float
+    trailing_stop: float
+    min_signal_separation: int
+    position_awareness: bool
+    allow_short_from_flat: bool
+
 
 FREE = SimulationRules(initial_capital=1000.0, commission=0.0, slippage=0.0)
 """No costs and round money: results can be computed in the head."""
@@ -34,9 +51,9 @@ def codes(word: str) -> Codes:
     return np.array([{"B": BUY, "S": SELL}.get(letter, HOLD) for letter in word], np.int8)
 
 
-def run(prices: Prices, word: str, rules: SimulationRules = FREE, *, start: int = 0, **changes: object) -> Simulation:
+def run(prices: Prices, word: str, *, start: int = 0, **changes: Unpack[Changes]) -> Simulation:
     """Simulate a word of signals."""
-    return simulate(prices, codes(word), replace(rules, **changes), start=start)  # type: ignore[arg-type]  # field names
+    return simulate(prices, codes(word), replace(FREE, **changes), start=start)
 
 
 def random_market(n: int, seed: int, *, activity: float = 0.5, volatility: float = 0.02) -> tuple[Prices, Codes]:

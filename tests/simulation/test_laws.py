@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ktrdr_engine.simulation.models import SimulationRules
 from ktrdr_engine.simulation.simulator import Simulation, simulate
@@ -17,16 +18,16 @@ Market = tuple[Prices, Codes]
 law = settings(max_examples=80, deadline=None)
 
 
-def cash_of(simulation: Simulation, start: int = 0) -> list[float]:
+def cash_of(simulation: Simulation) -> NDArray[np.float64]:
     """Rebuild the cash at each close from the trades alone."""
     trades = simulation.trades
     flows = np.zeros(simulation.bars + 1)
     signed = trades.units * trades.side
     entry_fee = trades.units * trades.entry_price * trades.commission_rate
     exit_fee = trades.units * trades.exit_price * trades.commission_rate
-    np.add.at(flows, trades.entry_index - start, -signed * trades.entry_price - entry_fee)
-    np.add.at(flows, trades.exit_index - start, signed * trades.exit_price - exit_fee)
-    return (simulation.initial_capital + np.cumsum(flows[:-1])).tolist()
+    np.add.at(flows, trades.entry_index, -signed * trades.entry_price - entry_fee)
+    np.add.at(flows, trades.exit_index, signed * trades.exit_price - exit_fee)
+    return simulation.initial_capital + np.cumsum(flows[:-1])
 
 
 @law
@@ -133,7 +134,7 @@ def test_trades_never_overlap_and_lie_in_the_data(market: Market, rules: Simulat
 @given(market=markets(), rules=rules())
 def test_without_leave_to_go_short_cash_is_never_borrowed(market: Market, rules: SimulationRules) -> None:
     simulation = simulate(*market, replace(rules, allow_short_from_flat=False))
-    assert np.all(np.array(cash_of(simulation)) >= -1e-6)
+    assert np.all(cash_of(simulation) >= -1e-6)
     assert np.all(simulation.trades.side == 1)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import numpy as np
 import pytest
 
-from tests.simulation.markets import bars, flat_bars, run
+from tests.simulation.markets import Changes, bars, flat_bars, run
 
 TEN = flat_bars(*[100.0] * 10)
 
 
-def entries_and_exits(word: str, **rules: object) -> list[tuple[int, int, int]]:
+def entries_and_exits(word: str, **rules: Unpack[Changes]) -> list[tuple[int, int, int]]:
     trades = run(TEN, word, **rules).trades
     return list(zip(trades.side.tolist(), trades.entry_index.tolist(), trades.exit_index.tolist(), strict=True))
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import pytest
 
 from ktrdr_engine.simulation.simulator import Simulation
-from tests.simulation.markets import bars, run
+from tests.simulation.markets import Changes, bars, run
 
 Row = tuple[float, float, float, float]
 QUIET: Row = (100, 100, 100, 100)
 
 
-def long(*rows: Row, word: str = "B", **rules: float) -> Simulation:
+def long(*rows: Row, word: str = "B", **rules: Unpack[Changes]) -> Simulation:
     return run(bars(QUIET, *rows), word.ljust(len(rows) + 1, "."), **rules)
 
 
-def short(*rows: Row, word: str = "S", **rules: float) -> Simulation:
-    return run(bars(QUIET, *rows), word.ljust(len(rows) + 1, "."), allow_short_from_flat=True, **rules)
+def short(*rows: Row, word: str = "S", **rules: Unpack[Changes]) -> Simulation:
+    rules["allow_short_from_flat"] = True
+    return run(bars(QUIET, *rows), word.ljust(len(rows) + 1, "."), **rules)
 
 
-def exits(simulation: Simulation) -> list[tuple[int, float, str]]:
+def exits(simulation: Simulation) -> list[tuple[object, object, str]]:
     trades = simulation.trades
     return [
         (bar, pytest.approx(price), word)
@@ -106,7 +109,7 @@ def test_the_trailing_stop_gapped_through_fills_at_the_open() -> None:
 
 
 def test_the_nearer_of_stop_and_trailing_stop_is_the_one_that_fills() -> None:
-    rules = {"stop_loss": 0.1, "trailing_stop": 0.2}
+    rules: Changes = {"stop_loss": 0.1, "trailing_stop": 0.2}
     assert exits(long((100, 105, 95, 100), (100, 100, 80, 90), **rules)) == [(2, 90.0, "stop_loss")]
     assert exits(long((100, 120, 95, 118), (118, 118, 80, 90), **rules)) == [(2, 96.0, "trailing_stop")]
 
@@ -150,7 +153,7 @@ def test_a_shorts_trailing_stop_follows_the_lows_up_to_the_bar_before() -> None:
 
 
 def test_the_nearer_of_a_shorts_stops_is_the_one_that_fills() -> None:
-    rules = {"stop_loss": 0.25, "trailing_stop": 0.5}
+    rules: Changes = {"stop_loss": 0.25, "trailing_stop": 0.5}
     assert exits(short(QUIET, (100, 160, 100, 150), **rules)) == [(2, 125.0, "stop_loss")]
     assert exits(short((100, 100, 80, 80), (80, 160, 80, 150), **rules)) == [(2, 120.0, "trailing_stop")]
 
