@@ -28,7 +28,7 @@ def _no_trades(decisions: Decisions, rules: SimulationRules) -> Iterator[str]:
     if not decisions.buys:
         yield f"No trades: {_never('BUY', decisions.max_buy, decisions.confidence_threshold)}."
     if not rules.allow_short_from_flat and decisions.sells:
-        yield f"{decisions.sells} SELL signals found no long position to close, and allow_short_from_flat is false."
+        yield f"SELL signals that found no long position to close, with allow_short_from_flat: false: {decisions.sells}."
     if rules.allow_short_from_flat and not decisions.sells:
         yield f"No short trades: {_never('SELL', decisions.max_sell, decisions.confidence_threshold)}."
 
@@ -42,8 +42,12 @@ def _never(signal: str, highest: float, threshold: float) -> str:
 
 def _account(simulation: Simulation, rules: SimulationRules) -> Iterator[str]:
     if simulation.unsized:
-        unit = "a whole unit; fractional_units: true would allow a part" if not rules.fractional_units else "anything"
-        yield f"{simulation.unsized} entries were not made: the equity did not buy {unit}."
+        reason = (
+            "nothing was left"
+            if rules.fractional_units
+            else "a whole unit was dearer (fractional_units: true buys a part)"
+        )
+        yield f"Entries not made because {reason}: {simulation.unsized}."
     if simulation.bars and (lowest := float(simulation.equity.min())) <= 0:
         yield (
             f"The equity fell to {lowest:.2f}: a short position lost more than the account held. Unlike at a broker there "
@@ -55,11 +59,11 @@ def _signals(simulation: Simulation, decisions: Decisions, rules: SimulationRule
     if simulation.unfilled:
         yield "The decision on the last bar was not filled: it has no next open."
     if decisions.nonfinite:
-        yield f"{decisions.nonfinite} bars decided HOLD because the model's output was not finite."
+        yield f"Bars that decided HOLD because the model's output was not finite: {decisions.nonfinite}."
     if not rules.position_awareness and (ignored := _without_effect(simulation, decisions)):
         yield (
-            f"{ignored} signals repeated the side of the open position and had no effect: nothing is ever added to "
-            "an open position, position_awareness: false included."
+            f"Signals that repeated the side of the open position: {ignored}. They had no effect, because nothing is "
+            "ever added to an open position, not with position_awareness: false either."
         )
 
 
