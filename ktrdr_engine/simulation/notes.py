@@ -23,12 +23,12 @@ def explain(simulation: Simulation, decisions: Decisions, rules: SimulationRules
 
 def _no_trades(decisions: Decisions, rules: SimulationRules) -> Iterator[str]:
     if decisions.max_buy is None or decisions.max_sell is None:
-        yield "No trades: on no bar of the range were all features known. Ask for a longer range, or one that starts later."
+        yield "No trades: on no bar of the range were all features known. Ask for a longer or a later range."
         return
     if not decisions.buys:
         yield f"No trades: {_never('BUY', decisions.max_buy, decisions.confidence_threshold)}."
     if not rules.allow_short_from_flat and decisions.sells:
-        yield f"SELL signals that found no long position to close, with allow_short_from_flat: false: {decisions.sells}."
+        yield f"SELL signals that found no long position to close (allow_short_from_flat: false): {decisions.sells}."
     if rules.allow_short_from_flat and not decisions.sells:
         yield f"No short trades: {_never('SELL', decisions.max_sell, decisions.confidence_threshold)}."
 
@@ -50,8 +50,8 @@ def _account(simulation: Simulation, rules: SimulationRules) -> Iterator[str]:
         yield f"Entries not made because {reason}: {simulation.unsized}."
     if simulation.bars and (lowest := float(simulation.equity.min())) <= 0:
         yield (
-            f"The equity fell to {lowest:.2f}: a short position lost more than the account held. Unlike at a broker there "
-            "is no margin call; nothing is opened while the equity is not above 0."
+            f"The equity fell to {lowest:.2f}: a short position lost more than the account held. Unlike at a broker "
+            "there is no margin call; nothing is opened while the equity is not above 0."
         )
 
 

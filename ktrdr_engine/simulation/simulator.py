@@ -95,15 +95,14 @@ class Simulation:
 
     def positions(self) -> NDArray[np.float64]:
         """Return the signed units held at each close, (bars,); built anew on each call."""
-        held = np.zeros(self.bars)
         records = self.trades.records
-        for first, last, units in zip(
-            records["entry_index"].tolist(), records["exit_index"].tolist(), records["units"].tolist(), strict=True
-        ):
-            held[first - self.start : last - self.start] = units
+        turns = [np.stack((records["entry_index"], records["exit_index"]), axis=1).ravel() - self.start]
         if self.units:
-            held[self.entry_index - self.start :] = self.units
-        return held
+            turns.append(np.array([self.entry_index - self.start, self.bars]))
+        spans = np.diff(np.concatenate(turns), prepend=0, append=self.bars)  # flat, held, flat, ... flat
+        held = np.zeros(spans.size)
+        held[1::2] = np.append(records["units"], self.units)[: spans.size // 2]
+        return np.repeat(held, spans)
 
 
 def simulate(

@@ -52,7 +52,7 @@ def test_the_probability_was_high_enough_but_another_class_was_higher() -> None:
 
 def test_sales_without_a_position_are_explained() -> None:
     said = notes(SELLS, SELLS, HOLDS)
-    assert said[1] == "SELL signals that found no long position to close, with allow_short_from_flat: false: 2."
+    assert said[1] == "SELL signals that found no long position to close (allow_short_from_flat: false): 2."
 
 
 def test_shorts_that_never_came_are_explained() -> None:
