@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ktrdr_engine.operations.history import Bucket, FinishedHistory, Series, read_page
+from ktrdr_engine.operations.history import Bucket, FinishedHistory, Series, plain, read_page
 from ktrdr_engine.operations.models import MetricsPage, Progress
 
 HISTORY = Bucket("history", {"step": "q", "total": "q"})
@@ -89,14 +89,15 @@ class ProgressBridge:
 
     def get_status(self) -> BridgeStatus:
         """Return the newest sample as text and numbers."""
-        at, step, total, fields, announced = self._sample
-        message, context = self.describe(int(step), int(total), fields)
+        at, raw_step, raw_total, fields, announced = self._sample
+        step, total = int(raw_step), int(raw_total)
+        message, context = self.describe(step, total, fields)
         progress = Progress(
             percentage=_percentage(step, total),
             message=announced or message,
-            current_step=int(step),
-            total_steps=int(total),
-            context=context,
+            current_step=step,
+            total_steps=total,
+            context={name: plain(value) for name, value in context.items()},
         )
         return BridgeStatus(progress, max(0.0, self._clock() - at))
 
@@ -116,9 +117,12 @@ class ProgressBridge:
         )
 
     def describe(self, step: int, total: int, fields: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
-        """Return message and context of a sample; `fields` is empty before the first. Override in a subclass."""
+        """Return message and context of a sample; `fields` is empty before the first. Override in a subclass.
+
+        Numbers may be numpy's; those that are not finite reach clients as null.
+        """
         return (f"Step {step} of {total}" if total else ""), {}
 
 
-def _percentage(step: float, total: float) -> float:
+def _percentage(step: int, total: int) -> float:
     return min(100.0, max(0.0, 100.0 * step / total)) if total > 0 else 0.0

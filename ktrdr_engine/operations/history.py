@@ -41,10 +41,12 @@ class Bucket:
     def entry(self, values: tuple[Any, ...]) -> Entry:
         """Return what a client reads; a number that is not finite becomes null."""
         rendered = self.render(*values) if self.render else dict(zip(self.columns, values, strict=True))
-        return {name: _finite(value) for name, value in rendered.items()}
+        return {name: plain(value) for name, value in rendered.items()}
 
 
-def _finite(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value as JSON can carry it: numpy scalars as Python's, numbers that are not finite as None."""
+    value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -104,9 +104,10 @@ class Pulls:
         Raises:
             WorkerUnavailable: The worker did not answer; nothing was cancelled.
         """
-        if record.source is None or not record.source.is_remote:
+        answer = await record.source.cancel(reason) if record.source is not None else None
+        if answer is None:
             await self._transitions.cancel(record, reason)
-        elif (answer := await record.source.cancel(reason)) is not None:
+        else:
             await self.apply(record, answer)
 
     async def _heed_other_processes(self, record: Record, source: OperationSource) -> None:

@@ -30,27 +30,37 @@ class LocalRuns:
     def __init__(self, transitions: Transitions, *, max_concurrent: int) -> None:
         self._transitions = transitions
         self._slots = anyio.CapacityLimiter(max_concurrent)
+        self._scopes: set[anyio.CancelScope] = set()
 
     async def run(self, record: Record, bridge: ProgressBridge, work: Callable[[], Outcome]) -> None:
         """Carry the operation from PENDING to its end."""
-        with anyio.CancelScope(shield=True) as record.run_scope:
-            async with self._slots:
-                bridge.touch()
-                if not await self._transitions.begin(record):
-                    await self._transitions.finish(record, Ending(OperationStatus.CANCELLED))
-                    return
-                ending = await in_daemon_thread(lambda: _carried_out(work, record.operation_id), record.operation_id)
-            await self._end(record, ending)
+        with anyio.CancelScope(shield=True) as scope:
+            record.run_scope = scope
+            self._scopes.add(scope)
+            try:
+                await self._carry(record, bridge, work)
+            except Exception:
+                # The top of an operation's task: a bridge that cannot be read, or a thread that cannot be started,
+                # must not take the service down, nor leave the operation running.
+                logger.exception("Operation %s could not be concluded", record.operation_id)
+                record.source = None
+                await self._transitions.finish(record, Ending(OperationStatus.FAILED, error=DEFECT))
+            finally:
+                self._scopes.discard(scope)
 
-    async def _end(self, record: Record, ending: Ending) -> None:
-        try:
-            await self._transitions.finish(record, ending)
-        except Exception:
-            # The top of an operation's task: a bridge that cannot be read must not take the service down,
-            # nor leave the operation running.
-            logger.exception("Operation %s could not be concluded", record.operation_id)
-            record.source = None
-            await self._transitions.finish(record, Ending(OperationStatus.FAILED, error=DEFECT))
+    def abandon(self) -> None:
+        """Wait no longer for any work; threads that still run are left to themselves."""
+        for scope in self._scopes:
+            scope.cancel()
+
+    async def _carry(self, record: Record, bridge: ProgressBridge, work: Callable[[], Outcome]) -> None:
+        async with self._slots:
+            bridge.touch()
+            if not await self._transitions.begin(record):
+                await self._transitions.finish(record, Ending(OperationStatus.CANCELLED))
+                return
+            ending = await in_daemon_thread(lambda: _carried_out(work, record.operation_id), record.operation_id)
+        await self._transitions.finish(record, ending)
 
 
 def _carried_out(work: Callable[[], Outcome], operation_id: str) -> Ending:

@@ -351,9 +351,7 @@ class OperationsService:
             for record in list(self._records.live.values()):
                 await self._transitions.retry_save(record)
             await self._transitions.stored(self._archive.close)
-        for record in unfinished:
-            if record.run_scope is not None:
-                record.run_scope.cancel()
+        self._runs.abandon()
 
     def _task_group(self) -> anyio.abc.TaskGroup:
         if self._tasks is None:

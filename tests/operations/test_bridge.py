@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,6 +53,17 @@ def test_a_status_is_the_newest_sample_as_text_and_numbers() -> None:
     progress = bridge.get_status().progress
     assert (progress.percentage, progress.message, progress.current_step, progress.total_steps) == (50.0, "bar 2", 2, 4)
     assert progress.context == {"pnl": 2.5}
+
+
+def test_numbers_of_numpy_become_plain_ones() -> None:
+    bridge = Bars()
+    bridge.update(np.int64(1), np.int64(4), np.float64(math.inf))  # type: ignore[arg-type]  # what kernels hand over
+    progress = bridge.get_status().progress
+    assert type(progress.percentage) is float
+    assert progress.context == {"pnl": None}
+    assert bridge.get_metrics().metrics["bars"] == [{"bar": 1, "total": 4, "pnl": None}]
+    bridge.update(2, 4, np.float32(0.5))  # type: ignore[arg-type]  # the same
+    assert type(bridge.get_status().progress.context["pnl"]) is float
 
 
 def test_before_the_first_sample_the_status_is_empty() -> None:

@@ -12,7 +12,7 @@ from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.operations.models import OperationStatus, OperationType, Outcome
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.store import OperationStore
-from tests.operations.work import PATIENCE, Gate, start
+from tests.operations.work import PATIENCE, Clock, Gate, start
 
 
 async def test_running_and_waiting_work_is_cancelled_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,6 +45,17 @@ async def test_work_that_does_not_stop_is_recorded_and_abandoned(tmp_path: Path)
     async with OperationsService(OperationStore(tmp_path)) as service:
         assert (await service.get_operation(operation_id)).status is OperationStatus.CANCELLED
         stubborn.open()
+
+
+async def test_closing_does_not_wait_for_work_that_was_given_up_before(clock: Clock) -> None:
+    stubborn = Gate()
+    async with OperationsService(clock=clock, grace_seconds=0.01) as service:
+        operation = await service.create_operation(OperationType.TRAINING, {}, kind_word="training")
+        service.run_local(operation.operation_id, stubborn, ProgressBridge(operation.operation_id, clock=clock))
+        await stubborn.until_reached()
+        clock.seconds += 100_000
+        assert (await service.get_operation(operation.operation_id)).status is OperationStatus.FAILED
+    stubborn.open()
 
 
 async def test_closing_works_when_everything_around_is_cancelled(tmp_path: Path) -> None:

@@ -50,6 +50,28 @@ def test_a_failed_transaction_changes_nothing(path: Path) -> None:
     assert database.read(_count, 0) == 1
 
 
+def test_a_full_disk_is_an_error_that_repairs_and_changes_nothing(path: Path) -> None:
+    def fill(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO numbers VALUES (zeroblob(1000000))")
+
+    database = Database(path, _SCHEMA, 1)
+    database.write(lambda connection: connection.execute("PRAGMA max_page_count=16"))
+    with pytest.raises(StorageError, match=r"full.*make room"):
+        database.write(fill)
+    assert database.read(_count, -1) == 0
+    database.write(_insert)
+    assert database.read(_count, -1) == 1
+
+
+def test_a_transaction_that_sqlite_ended_itself_is_not_ended_twice(path: Path) -> None:
+    def broken(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with pytest.raises(StorageError, match="disk I/O error"):
+        Database(path, _SCHEMA, 1).write(broken)
+
+
 def test_many_threads_and_connections_lose_nothing(path: Path) -> None:
     databases = [Database(path, _SCHEMA, 1) for _ in range(3)]
 

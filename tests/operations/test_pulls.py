@@ -5,7 +5,7 @@ import pytest
 
 from ktrdr_engine.errors import OperationNotFound, WorkerUnavailable
 from ktrdr_engine.operations.health import HealthService
-from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType
+from ktrdr_engine.operations.models import MetricsPage, Operation, OperationStatus, OperationType
 from ktrdr_engine.operations.service import OperationsService
 from tests.operations.work import Clock, Gate, InMemoryProxy, ended, start
 
@@ -21,6 +21,7 @@ class SlowProxy(InMemoryProxy):
         self.gets += 1
         self.waits.append(wait_seconds)
         await self.answer.wait()
+        self._pass()
         return await self.worker.get_operation(operation_id, force_refresh)
 
 
@@ -204,6 +205,54 @@ async def test_metrics_copied_before_stay_readable_without_the_worker(clock: Clo
         assert await service.get_operation_metrics(operation_id) == page
         await service.finish_cancelled(operation_id)
         assert await service.get_operation_metrics(operation_id) == page
+        work.open()
+
+
+async def test_a_wait_for_a_worker_that_does_not_answer_is_not_waited_out(clock: Clock) -> None:
+    work = Gate()
+    async with OperationsService(cache_ttl=0) as worker, OperationsService(clock=clock) as service:
+        proxy = InMemoryProxy(worker)
+        operation_id = await _remote(service, proxy, work)
+        proxy.fails_with = WorkerUnavailable("cut")
+        with anyio.fail_after(5):
+            assert (await service.get_operation(operation_id, wait_seconds=20)).stale
+        work.open()
+
+
+class ChattyProxy(InMemoryProxy):
+    """Always has one more page."""
+
+    pages = 0
+
+    async def get_metrics(self, operation_id: str, cursor: int = 0, limit: int = 50) -> MetricsPage:
+        self.pages += 1
+        return MetricsPage(metrics={"b": [{"page": self.pages}]}, new_cursor=self.pages, has_more=True, dropped=0)
+
+
+async def test_long_histories_are_copied_page_by_page_and_endless_ones_not_for_ever(clock: Clock) -> None:
+    work = Gate()
+    async with OperationsService(cache_ttl=0) as worker, OperationsService(clock=clock) as service:
+        proxy = ChattyProxy(worker)
+        operation_id = await _remote(service, proxy, work)
+        page = await service.get_operation_metrics(operation_id, 0, 500)
+        assert page.new_cursor == proxy.pages == len(page.metrics["b"])
+        assert proxy.pages > 10
+        work.open()
+
+
+async def test_an_answer_that_comes_after_the_end_changes_nothing(clock: Clock) -> None:
+    work = Gate()
+    async with OperationsService(cache_ttl=0) as worker, OperationsService(clock=clock) as service:
+        for failure in (None, WorkerUnavailable("cut")):
+            proxy = SlowProxy(worker)
+            operation_id = await _remote(service, proxy, work)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(service.get_operation, operation_id)
+                await anyio.wait_all_tasks_blocked()
+                done = await service.finish_cancelled(operation_id)
+                proxy.fails_with = failure
+                proxy.answer.set()
+            assert await service.get_operation(operation_id, True) == done
         work.open()
 
 

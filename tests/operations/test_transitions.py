@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import anyio
 import pytest
 
@@ -168,6 +170,23 @@ async def test_a_bridge_that_cannot_be_read_fails_its_operation_and_nothing_else
         healthy = Gate()
         healthy.open()
         assert (await ended(service, await start(service, healthy))).status is OperationStatus.COMPLETED
+
+
+async def test_a_thread_that_cannot_be_started_fails_its_operation_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with OperationsService() as service:
+        operation = await _created(service)
+        await service.list_operations()
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            service.run_local(operation.operation_id, Gate(), ProgressBridge(operation.operation_id))
+            failed = await service.get_operation(operation.operation_id, wait_seconds=8)
+        assert failed.error is not None
+        assert failed.error.code == "engine_error"
 
 
 async def test_details_that_are_not_json_become_text() -> None:
