@@ -1,7 +1,8 @@
 """`ktrdr demo`: a client that drives the server as an agent would, and shows what an agent sees.
 
 It starts `ktrdr-mcp` as a process of its own over stdio, in a folder that is thrown away afterwards, so the user's own
-operations stay untouched. Prices, strategy and model are the shipped ones.
+operations stay untouched. Prices, strategy and model are the shipped ones; one backtest, over the shipped year many
+times repeated, is only there to be cancelled.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -17,6 +19,7 @@ from mcp_types import CallToolResult, TextContent, TextResourceContents
 from rich.console import Console
 
 from ktrdr_engine.cli.tables import results_table
+from ktrdr_mcp.demo_prices import LAST_DAY, SYMBOL, write_long_prices
 
 BACKTEST = {
     "symbol": "EURUSD",
@@ -43,6 +46,7 @@ def main() -> int:
     console = Console(highlight=False, soft_wrap=True)
     code = 0
     with tempfile.TemporaryDirectory(prefix="ktrdr-demo-") as home:
+        write_long_prices(Path(home))
         try:
             anyio.run(_session, console, home)
         except* (DemoError, MCPError) as failed:
@@ -58,8 +62,7 @@ def _first(error: BaseException) -> BaseException:
 
 
 async def _session(console: Console, home: str) -> None:
-    # One at a time, so that the second backtest has to queue and there is something to cancel.
-    environment = {**os.environ, "KTRDR_HOME": home, "KTRDR_MAX_CONCURRENT_OPERATIONS": "1"}
+    environment = {**os.environ, "KTRDR_HOME": home}
     server = StdioServerParameters(command=sys.executable, args=["-m", "ktrdr_mcp.main"], env=environment)
     console.print("Starting ktrdr-mcp as a subprocess and connecting over stdio ...")
     async with Client(server) as client:
@@ -74,13 +77,14 @@ class _Agent:
         self._console = console
 
     async def work(self) -> None:
-        """List the tools, run a backtest, cancel another one, read metrics and trades, show the results."""
+        """List the tools, cancel one backtest, run another, read metrics and trades, show the results."""
         await self._list_tools()
+        mistaken = await self._start(symbol=SYMBOL, end_date=LAST_DAY)
+        await self._call("cancel", operation_id=mistaken, reason="wrong symbol")
+        self._must(await self._end_of(mistaken), "CANCELLED")
         wanted = await self._start()
-        unwanted = await self._start(initial_capital=50_000)
-        cancelled = await self._call("cancel", operation_id=unwanted, reason="one is enough")
-        self._must(cancelled["status"] == "CANCELLED", f"cancel gave {cancelled['status']}")
-        operation = await self._result_of(wanted)
+        operation = await self._end_of(wanted)
+        self._must(operation, "COMPLETED")
         await self._call("get_metrics", operation_id=wanted, limit=200)
         await self._read(f"ktrdr://operations/{wanted}/trades")
         await self._call("list_operations")
@@ -93,15 +97,14 @@ class _Agent:
         self._answer("\n".join(f"{tool.name:16} {(tool.description or '').split('. ')[0]}." for tool in tools))
 
     async def _start(self, **changes: Any) -> str:
-        started = await self._call("start_backtest", **BACKTEST, **changes)
+        started = await self._call("start_backtest", **BACKTEST | changes)
         return str(started["operation_id"])
 
-    async def _result_of(self, operation_id: str) -> dict[str, Any]:
+    async def _end_of(self, operation_id: str) -> dict[str, Any]:
         for _ in range(_MAX_WAITS):
             operation = await self._call("get_operation", operation_id=operation_id, wait_seconds=_WAIT_SECONDS)
-            if operation["status"] not in ("PENDING", "RUNNING"):
+            if operation["status"] not in ("PENDING", "RUNNING", "CANCELLING"):
                 break
-        self._must(operation["status"] == "COMPLETED", f"the backtest is {operation['status']}")
         return operation
 
     async def _call(self, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -109,8 +112,9 @@ class _Agent:
         result: CallToolResult = await self._client.call_tool(tool, arguments)
         text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
         self._answer(text)
-        self._must(not result.is_error and result.structured_content is not None, text)
-        return dict(result.structured_content or {})
+        if result.is_error or result.structured_content is None:
+            raise DemoError(text)
+        return dict(result.structured_content)
 
     async def _read(self, uri: str) -> None:
         self._say(f"resources/read {uri}")
@@ -126,9 +130,9 @@ class _Agent:
         if len(lines) > _SHOWN_LINES:
             self._console.print(f"... {len(lines) - _SHOWN_LINES} more lines", style="dim")
 
-    def _must(self, holds: bool, otherwise: str) -> None:
-        if not holds:
-            raise DemoError(otherwise)
+    def _must(self, operation: dict[str, Any], status: str) -> None:
+        if operation["status"] != status:
+            raise DemoError(f"{operation['operation_id']} must be {status} and is {operation['status']}")
 
 
 if __name__ == "__main__":

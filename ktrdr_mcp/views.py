@@ -100,11 +100,13 @@ def _headline(operation: Operation) -> str:
     state = f"{operation.operation_id} {operation.status}{stale} {progress.percentage:.1f} %{steps}"
     if operation.error:
         return f"{state}\nError {operation.error.code}: {bounded(operation.error.message, _MESSAGE_WIDTH)}"
-    return f"{state}. {bounded(progress.message, _MESSAGE_WIDTH)}"
+    return f"{state}. {bounded(progress.message, _MESSAGE_WIDTH)}" if progress.message else state
 
 
 def _next_step(operation: Operation) -> str:
     this = f"operation_id={operation.operation_id!r}"
+    if operation.status is OperationStatus.CANCELLING:
+        return f"get_operation({this}, wait_seconds=20) waits until it has stopped."
     if not operation.status.is_final:
         return (
             f"get_operation({this}, wait_seconds=20) waits for the end; "

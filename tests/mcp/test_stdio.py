@@ -148,7 +148,12 @@ def test_a_defect_while_opening_is_logged_and_ends_the_process(tmp_path: Path) -
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     heavy = {"torch", "pandas", "numba", "numpy", "talib", "pyarrow"}
-    script = "import sys, ktrdr_mcp.main, ktrdr_mcp.server, ktrdr_engine.composition; print(*sys.modules)"
+    script = (
+        "import importlib, pkgutil, sys, ktrdr_mcp, ktrdr_engine.composition\n"
+        "for module in pkgutil.walk_packages(ktrdr_mcp.__path__, 'ktrdr_mcp.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "print(*sys.modules)"
+    )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     assert not heavy & set(shown.stdout.split())
 

@@ -60,6 +60,10 @@ def test_a_running_operation_reads_as_a_few_lines() -> None:
     ]
 
 
+def test_an_operation_that_is_stopping_is_only_waited_for() -> None:
+    assert operation_text(operation(OperationStatus.CANCELLING)).endswith("waits until it has stopped.")
+
+
 def test_a_stale_state_says_from_when_it_is() -> None:
     assert "(stale: as of 2025-01-03T12:00:05Z)" in operation_text(operation(stale=True))
 
