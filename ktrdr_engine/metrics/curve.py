@@ -40,6 +40,8 @@ def measure(stamps: NDArray[np.int64], equity: NDArray[np.float64], initial_capi
     A market with more than 17 % of its bars on Saturdays and Sundays has days of 24 hours on every day of the week.
     In any other those bars belong to the Monday after them.
     """
+    # The kernel trusts its types.
+    stamps, equity = np.ascontiguousarray(stamps, np.int64), np.ascontiguousarray(equity, np.float64)
     room = min(stamps.size, int(stamps[-1] // DAY_NS - stamps[0] // DAY_NS) + 1)
     days, ends = np.empty(room, np.int64), np.empty(room + 1)
     ends[0] = initial_capital

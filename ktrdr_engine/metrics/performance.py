@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, NamedTuple, ParamSpec, Protocol
 
 import numpy as np
@@ -98,6 +99,7 @@ class Performance:
     notes: tuple[str, ...]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is beyond all numbers is noted as undefined
 def summarise(timestamp: NDArray[np.int64], prices: NDArray[np.float64], run: SimulatedRun) -> Performance:
     """Return the numbers of `run`.
 
@@ -108,16 +110,17 @@ def summarise(timestamp: NDArray[np.int64], prices: NDArray[np.float64], run: Si
     """
     numbers = _Numbers()
     bars = len(run.equity)
+    if not bars:
+        return _nothing(run)
     last = run.start + bars - 1
-    initial, final = run.initial_capital, float(run.equity[-1]) if bars else run.initial_capital
-    curve = measure(timestamp[run.start : last + 1], run.equity, initial) if bars else _NO_CURVE
+    initial, final = run.initial_capital, float(run.equity[-1])
+    curve = measure(timestamp[run.start : last + 1], run.equity, initial)
     growth = final / initial
     annual, calmar = _annual(numbers, growth, curve)
     risk = _risk(numbers, curve)
     trades = _trades(numbers, run.trades.net_pnl)
-    no_bars = "the range holds no bar"
     return Performance(
-        total_return=growth - 1,
+        total_return=numbers.take("total_return", operator.sub, growth, 1.0),
         annual_return=annual,
         annual_volatility=risk.volatility,
         sharpe_ratio=risk.sharpe,
@@ -131,7 +134,7 @@ def summarise(timestamp: NDArray[np.int64], prices: NDArray[np.float64], run: Si
         avg_loss=trades.avg_loss,
         profit_factor=trades.profit_factor,
         expectancy=trades.expectancy,
-        exposure=numbers.take("exposure", ratios.over, run.exposed_bars, bars, no_bars),
+        exposure=run.exposed_bars / bars,
         turnover=numbers.take("turnover", ratios.over, run.notional, curve.mean, "the mean equity is not above 0"),
         total_commission=run.commission,
         total_slippage=run.slippage,
@@ -182,7 +185,19 @@ class _Numbers:
         return tuple(f"{', '.join(names)} undefined: {reason}." for reason, names in self._missing.items())
 
 
-_NO_CURVE: Final = EquityCurve(TRADING_DAYS, np.empty(0), 0.0, 0.0, 0.0)
+def _nothing(run: SimulatedRun) -> Performance:
+    undefined = [field.name for field in fields(Performance) if "None" in str(field.type)]
+    return Performance(
+        **dict.fromkeys(undefined),
+        total_trades=0,
+        total_commission=run.commission,
+        total_slippage=run.slippage,
+        final_value=run.initial_capital,
+        initial_capital=run.initial_capital,
+        bars=0,
+        annualization=TRADING_DAYS,
+        notes=(f"{', '.join(undefined)} undefined: the range holds no bar.",),
+    )
 
 
 def _annual(numbers: _Numbers, growth: float, curve: EquityCurve) -> tuple[float | None, float | None]:
@@ -225,6 +240,4 @@ def _trades(numbers: _Numbers, net: NDArray[np.float64]) -> _TradeNumbers:
 
 
 def _buy_and_hold(prices: NDArray[np.float64], first: int, last: int) -> float:
-    if last < first:
-        raise Undefined("the range holds no bar")
     return float(prices[_CLOSE, last] / prices[_OPEN, first]) - 1
