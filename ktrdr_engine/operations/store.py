@@ -1,27 +1,25 @@
 """Operations that outlive their process: an SQLite row each, and a folder of results.
 
 Every change of status is written here, progress never. Nothing touches the disk before the first operation is
-created or asked for. Neighbours: `database`, `files`, `owners`.
+created or asked for. Neighbours: `database` and `rows`, `files`, `owners`.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
 from ktrdr_engine.errors import StorageError
+from ktrdr_engine.operations import rows
 from ktrdr_engine.operations.archive import Artefacts, CancelRequest, KeyUse, Query, Stored
 from ktrdr_engine.operations.database import Database
-from ktrdr_engine.operations.endings import interrupted
 from ktrdr_engine.operations.files import ResultFiles
 from ktrdr_engine.operations.history import FinishedHistory
 from ktrdr_engine.operations.models import (
-    FINAL_STATUSES,
     Operation,
     OperationStatus,
     OperationSummary,
@@ -32,34 +30,9 @@ from ktrdr_engine.operations.owners import Owner
 
 logger = logging.getLogger(__name__)
 
-_FINAL = ", ".join(f"'{status}'" for status in sorted(FINAL_STATUSES))
-_SCHEMA = f"""
-CREATE TABLE operations (
-    operation_id TEXT PRIMARY KEY,
-    operation_type TEXT NOT NULL,
-    status TEXT NOT NULL,
-    owner TEXT NOT NULL,
-    execution TEXT NOT NULL,
-    created_at TEXT NOT NULL,
-    headline TEXT,
-    has_results INTEGER NOT NULL DEFAULT 0,
-    idempotency_key TEXT UNIQUE,
-    fingerprint TEXT,
-    worker_url TEXT,
-    remote_id TEXT,
-    cancel_reason TEXT,
-    operation TEXT NOT NULL
-);
-CREATE INDEX by_age ON operations (created_at, operation_id);
-CREATE INDEX unfinished ON operations (owner) WHERE status NOT IN ({_FINAL})
-"""
-_VERSION = 1
-# What runs here is listed as it is in memory, which may be ahead of its row.
-_STATUS_MATCHES = """
-:status IS NULL
-OR (status=:status AND operation_id NOT IN (SELECT value FROM json_each(:live)))
-OR operation_id IN (SELECT value FROM json_each(:matching))
-"""
+_WAITING = (OperationStatus.PENDING,)
+_AT_WORK = (*_WAITING, OperationStatus.RUNNING)
+_UNFINISHED = (*_AT_WORK, OperationStatus.CANCELLING)
 _HISTORIES_AT_HAND = 2
 
 
@@ -76,7 +49,7 @@ class OperationStore:
     """
 
     def __init__(self, home: Path, *, now: Callable[[], datetime] = utc_now) -> None:
-        self._database = Database(home / "operations.db", _SCHEMA, _VERSION)
+        self._database = Database(home / "operations.db", rows.SCHEMA, rows.VERSION)
         self._files = ResultFiles(home / "results")
         self._owner = Owner(home / "owners")
         self._now = now
@@ -87,33 +60,26 @@ class OperationStore:
         owner = self._owner.claim()
 
         def insert(connection: sqlite3.Connection) -> str:
-            if idempotency_key is not None and (use := _key_use(connection, idempotency_key)):
+            if idempotency_key is not None and (use := rows.key_use(connection, idempotency_key)):
                 return use.check(idempotency_key, fingerprint)
-            row = {**_columns(operation), "owner": owner, "key": idempotency_key, "fingerprint": fingerprint}
-            connection.execute(
-                "INSERT INTO operations (operation_id, operation_type, status, owner, execution, created_at,"
-                " idempotency_key, fingerprint, operation) VALUES (:operation_id, :operation_type, :status, :owner,"
-                " :execution, :created_at, :key, :fingerprint, :operation)",
-                row,
-            )
+            rows.insert(connection, operation, owner, idempotency_key=idempotency_key, fingerprint=fingerprint)
             return operation.operation_id
 
         return self._database.write(insert)
 
     def find_key(self, key: str) -> KeyUse | None:
         """Return what the key was used for."""
-        return self._database.read(lambda connection: _key_use(connection, key), None)
+        return self._database.read(lambda connection: rows.key_use(connection, key), None)
 
     def advance(self, operation: Operation, *, cancel_reason: str | None = None) -> Stored:
         """Record a step to RUNNING or CANCELLING, unless a later state is recorded."""
-        earlier = ["PENDING"] if operation.status is OperationStatus.RUNNING else ["PENDING", "RUNNING"]
+        earlier = _WAITING if operation.status is OperationStatus.RUNNING else _AT_WORK
         return self._put(operation, earlier, cancel_reason=cancel_reason)
 
     def finish(self, operation: Operation, artefacts: Artefacts, *, over_cancel: bool) -> Stored:
         """Record the end, files first, unless an end is recorded."""
-        earlier = ["PENDING", "RUNNING"]
-        if over_cancel or operation.status is not OperationStatus.COMPLETED:
-            earlier.append("CANCELLING")
+        may_follow_cancelling = over_cancel or operation.status is not OperationStatus.COMPLETED
+        earlier = _UNFINISHED if may_follow_cancelling else _AT_WORK
         found = self.load(operation.operation_id)
         if found is not None and found.operation.status not in earlier:
             return found
@@ -125,12 +91,7 @@ class OperationStore:
 
     def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:
         """Record on which worker, and under which id there, a remote operation runs."""
-        self._database.write(
-            lambda connection: connection.execute(
-                "UPDATE operations SET worker_url=?, remote_id=? WHERE operation_id=?",
-                (worker_url, remote_id, operation_id),
-            )
-        )
+        self._database.write(lambda connection: rows.link(connection, operation_id, worker_url, remote_id))
 
     def request_cancel(self, operation_id: str, reason: str | None) -> Stored | None:
         """Ask the process that runs an operation to stop it; return what is recorded then."""
@@ -138,18 +99,11 @@ class OperationStore:
         if found is None or not found.is_foreign:
             return found
         asked = found.operation.model_copy(update={"status": OperationStatus.CANCELLING, "updated_at": self._now()})
-        return self._put(asked, ["PENDING", "RUNNING"], cancel_reason=reason)
+        return self._put(asked, _AT_WORK, cancel_reason=reason)
 
     def cancel_request(self, operation_id: str) -> CancelRequest | None:
         """Return the wish to cancel that is recorded for an unfinished operation."""
-
-        def find(connection: sqlite3.Connection) -> CancelRequest | None:
-            found = connection.execute(
-                "SELECT cancel_reason FROM operations WHERE operation_id=? AND status='CANCELLING'", (operation_id,)
-            ).fetchone()
-            return CancelRequest(found[0]) if found else None
-
-        return self._database.read_if_possible(find, None)
+        return self._database.read_if_possible(lambda connection: rows.cancel_request(connection, operation_id), None)
 
     def load(self, operation_id: str) -> Stored | None:
         """Return what is recorded; an operation whose process died is recorded as interrupted first."""
@@ -165,11 +119,11 @@ class OperationStore:
     def page(self, query: Query) -> tuple[list[OperationSummary], int]:
         """Return the newest matching rows; operations whose process died are recorded as interrupted first."""
         nobody: list[str] = []
-        for owner in self._database.read_if_possible(_owners_at_work, nobody):
+        for owner in self._database.read_if_possible(rows.owners_at_work, nobody):
             if self._owner.is_dead(owner):
                 self._interrupt(owner)
         nothing: tuple[list[OperationSummary], int] = ([], 0)
-        return self._database.read_if_possible(lambda connection: _page(connection, query), nothing)
+        return self._database.read_if_possible(lambda connection: rows.page(connection, query), nothing)
 
     def metrics(self, operation_id: str) -> FinishedHistory | None:
         """Return the history kept beside a finished operation."""
@@ -191,28 +145,15 @@ class OperationStore:
         self._database.close()
         self._owner.release()
 
-    def _put(self, operation: Operation, earlier: list[str], **changes: object) -> Stored:
+    def _put(self, operation: Operation, earlier: Collection[OperationStatus], **changes: object) -> Stored:
         """Write a state over one of the `earlier` ones, or anew if the row is gone; return what is recorded."""
         owner = self._owner.claim()
 
-        def upsert(connection: sqlite3.Connection) -> sqlite3.Row:
-            values = {**_columns(operation), "owner": owner, **changes}
-            updated = [name for name in values if name not in ("operation_id", "owner")]
-            allowed = ", ".join(f"'{status}'" for status in earlier)
-            connection.execute(
-                f"INSERT INTO operations ({', '.join(values)}) VALUES ({', '.join(':' + name for name in values)})"
-                f" ON CONFLICT (operation_id) DO UPDATE SET {', '.join(f'{n}=excluded.{n}' for n in updated)}"
-                f" WHERE status IN ({allowed})",
-                values,
-            )
-            row = _row(connection, operation.operation_id)
-            assert row is not None
-            return row
-
-        return self._stored(self._database.write(upsert))
+        written = self._database.write(lambda connection: rows.put(connection, operation, owner, earlier, **changes))
+        return self._stored(written)
 
     def _row(self, operation_id: str) -> sqlite3.Row | None:
-        return self._database.read(lambda connection: _row(connection, operation_id), None)
+        return self._database.read(lambda connection: rows.row(connection, operation_id), None)
 
     def _stored(self, row: sqlite3.Row) -> Stored:
         operation = Operation.model_validate_json(row["operation"])
@@ -230,71 +171,8 @@ class OperationStore:
 
     def _interrupt(self, owner: str) -> None:
         """Fail what a dead process left unfinished; its remote operations go on without it."""
-
-        def fail(connection: sqlite3.Connection) -> None:
-            rows = connection.execute(
-                f"SELECT operation FROM operations WHERE owner=? AND execution='local' AND status NOT IN ({_FINAL})",
-                (owner,),
-            ).fetchall()
-            for (text,) in rows:
-                connection.execute(
-                    "UPDATE operations SET status=:status, operation=:operation WHERE operation_id=:operation_id",
-                    _columns(interrupted(Operation.model_validate_json(text), self._now())),
-                )
-
+        now = self._now()
         try:
-            self._database.write(fail)
+            self._database.write(lambda connection: rows.interrupt(connection, owner, now))
         except StorageError as error:
             logger.warning("Operations of an ended process stay as they are: %s", error.message)
-
-
-def _columns(operation: Operation) -> dict[str, object]:
-    """Return the row of an operation; its results are in a file."""
-    return {
-        "operation_id": operation.operation_id,
-        "operation_type": operation.operation_type,
-        "status": operation.status,
-        "execution": operation.execution,
-        "created_at": operation.created_at.isoformat(timespec="microseconds"),
-        "operation": operation.model_copy(update={"results": None}).model_dump_json(),
-    }
-
-
-def _row(connection: sqlite3.Connection, operation_id: str) -> sqlite3.Row | None:
-    found: sqlite3.Row | None = connection.execute(
-        "SELECT operation, owner, has_results, cancel_reason FROM operations WHERE operation_id=?", (operation_id,)
-    ).fetchone()
-    return found
-
-
-def _key_use(connection: sqlite3.Connection, key: str) -> KeyUse | None:
-    found = connection.execute(
-        "SELECT operation_id, fingerprint FROM operations WHERE idempotency_key=?", (key,)
-    ).fetchone()
-    return KeyUse(*found) if found else None
-
-
-def _owners_at_work(connection: sqlite3.Connection) -> list[str]:
-    found = connection.execute(
-        f"SELECT DISTINCT owner FROM operations WHERE execution='local' AND status NOT IN ({_FINAL})"
-    )
-    return [owner for (owner,) in found]
-
-
-def _page(connection: sqlite3.Connection, query: Query) -> tuple[list[OperationSummary], int]:
-    where = f"WHERE (:type IS NULL OR operation_type=:type) AND ({_STATUS_MATCHES})"
-    values = {
-        "type": query.operation_type,
-        "status": query.status,
-        "live": json.dumps(sorted(query.live)),
-        "matching": json.dumps(sorted(query.matching)),
-        "limit": query.limit,
-        "offset": query.offset,
-    }
-    total = connection.execute(f"SELECT COUNT(*) FROM operations {where}", values).fetchone()[0]
-    rows = connection.execute(
-        f"SELECT operation, headline FROM operations {where}"
-        " ORDER BY created_at DESC, operation_id DESC LIMIT :limit OFFSET :offset",
-        values,
-    )
-    return [Operation.model_validate_json(text).summary(headline) for text, headline in rows], total

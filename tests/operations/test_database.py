@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ktrdr_engine.errors import StorageError
-from ktrdr_engine.operations import database as database_module
+from ktrdr_engine.operations import sqlite_file
 from ktrdr_engine.operations.database import Database
 
 _SCHEMA = "CREATE TABLE numbers (n INTEGER)"
@@ -90,7 +90,7 @@ def test_many_threads_and_connections_lose_nothing(path: Path) -> None:
 def test_a_database_locked_by_a_stranger_is_an_error_that_repairs(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(database_module, "_BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.0)
     database = Database(path, _SCHEMA, 1)
     database.write(_insert)
     stranger = sqlite3.connect(path, isolation_level=None)
@@ -135,6 +135,6 @@ def test_of_two_that_find_the_damage_one_sets_it_aside(path: Path) -> None:
     path.write_bytes(b"nonsense" * 999)
     one, two = Database(path, _SCHEMA, 1), Database(path, _SCHEMA, 1)
     one.write(_insert)
-    two._set_aside()
+    two._file.set_aside_if_damaged()
     assert two.read(_count, 0) == 1
     assert len(list(path.parent.glob("*.corrupt-*"))) == 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ktrdr_engine.errors import OperationConflict, StorageError
-from ktrdr_engine.operations import database
+from ktrdr_engine.operations import sqlite_file
 from ktrdr_engine.operations.archive import Artefacts, MemoryArchive, Stored
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType, Outcome
@@ -242,7 +242,7 @@ async def test_a_damaged_database_is_set_aside_and_a_new_one_begun(
         work.open()
         await ended(service, await start(service, work))
         assert (await service.list_operations()).total == 1
-    kept = list(home.glob("operations.db.corrupt-*"))
+    kept = [path for path in home.glob("operations.db.corrupt-*") if path.suffix[-4:] not in ("-wal", "-shm")]
     assert len(kept) == 1
     assert kept[0].read_bytes().startswith(b"not a database")
     assert "damaged" in caplog.text
@@ -456,7 +456,7 @@ async def test_what_a_dead_process_left_stays_as_it_is_while_the_disk_is_full(
         left.close()
         async with OperationsService(OperationStore(home)) as other:
             stranger = sqlite3.connect(home / "operations.db", isolation_level=None)
-            monkeypatch.setattr(database, "_BUSY_SECONDS", 0.0)
+            monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.0)
             stranger.execute("BEGIN IMMEDIATE")
             assert (await other.get_operation(operation.operation_id)).status is OperationStatus.PENDING
             stranger.execute("ROLLBACK")

@@ -1,0 +1,155 @@
+"""The table of operations: its columns, and every statement that is run on it.
+
+Functions of a connection, each to be called inside a transaction of `database`. When to call them: `store`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime
+
+from ktrdr_engine.operations.archive import CancelRequest, KeyUse, Query
+from ktrdr_engine.operations.endings import interrupted
+from ktrdr_engine.operations.models import FINAL_STATUSES, Operation, OperationStatus, OperationSummary
+
+_FINAL = ", ".join(f"'{status}'" for status in sorted(FINAL_STATUSES))
+VERSION = 1
+SCHEMA = f"""CREATE TABLE operations (
+    operation_id TEXT PRIMARY KEY,
+    operation_type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    execution TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    headline TEXT,
+    has_results INTEGER NOT NULL DEFAULT 0,
+    idempotency_key TEXT UNIQUE,
+    fingerprint TEXT,
+    worker_url TEXT,
+    remote_id TEXT,
+    cancel_reason TEXT,
+    operation TEXT NOT NULL
+);
+CREATE INDEX by_age ON operations (created_at, operation_id);
+CREATE INDEX unfinished ON operations (owner) WHERE status NOT IN ({_FINAL})
+"""
+# What runs here is listed as it is in memory, which may be ahead of its row.
+_STATUS_MATCHES = """
+:status IS NULL
+OR (status=:status AND operation_id NOT IN (SELECT value FROM json_each(:live)))
+OR operation_id IN (SELECT value FROM json_each(:matching))
+"""
+
+
+def insert(connection: sqlite3.Connection, operation: Operation, owner: str, **more: object) -> None:
+    """Add a row, with the columns in `more` besides those of the operation."""
+    values = {**_columns(operation), "owner": owner, **more}
+    connection.execute(_insert(values), values)
+
+
+def put(
+    connection: sqlite3.Connection,
+    operation: Operation,
+    owner: str,
+    earlier: Collection[OperationStatus],
+    **changes: object,
+) -> sqlite3.Row:
+    """Write a state over one of the `earlier` ones, or anew if the row is gone; return the row as it is then."""
+    values = {**_columns(operation), "owner": owner, **changes}
+    updates = ", ".join(f"{name}=excluded.{name}" for name in values if name not in ("operation_id", "owner"))
+    allowed = ", ".join(f"'{status}'" for status in earlier)
+    connection.execute(
+        f"{_insert(values)} ON CONFLICT (operation_id) DO UPDATE SET {updates} WHERE status IN ({allowed})", values
+    )
+    written = row(connection, operation.operation_id)
+    assert written is not None
+    return written
+
+
+def link(connection: sqlite3.Connection, operation_id: str, worker_url: str, remote_id: str) -> None:
+    """Say where a remote operation runs."""
+    connection.execute(
+        "UPDATE operations SET worker_url=?, remote_id=? WHERE operation_id=?", (worker_url, remote_id, operation_id)
+    )
+
+
+def row(connection: sqlite3.Connection, operation_id: str) -> sqlite3.Row | None:
+    """Return operation, owner, has_results and cancel_reason."""
+    found: sqlite3.Row | None = connection.execute(
+        "SELECT operation, owner, has_results, cancel_reason FROM operations WHERE operation_id=?", (operation_id,)
+    ).fetchone()
+    return found
+
+
+def key_use(connection: sqlite3.Connection, key: str) -> KeyUse | None:
+    """Return what an idempotency key was used for."""
+    found = connection.execute(
+        "SELECT operation_id, fingerprint FROM operations WHERE idempotency_key=?", (key,)
+    ).fetchone()
+    return KeyUse(*found) if found else None
+
+
+def cancel_request(connection: sqlite3.Connection, operation_id: str) -> CancelRequest | None:
+    """Return the wish to cancel that is recorded for an unfinished operation."""
+    found = connection.execute(
+        "SELECT cancel_reason FROM operations WHERE operation_id=? AND status='CANCELLING'", (operation_id,)
+    ).fetchone()
+    return CancelRequest(found[0]) if found else None
+
+
+def owners_at_work(connection: sqlite3.Connection) -> list[str]:
+    """Return who has unfinished local operations."""
+    found = connection.execute(
+        f"SELECT DISTINCT owner FROM operations WHERE execution='local' AND status NOT IN ({_FINAL})"
+    )
+    return [owner for (owner,) in found]
+
+
+def page(connection: sqlite3.Connection, query: Query) -> tuple[list[OperationSummary], int]:
+    """Return the rows a query asks for, and how many match in all."""
+    where = f"WHERE (:type IS NULL OR operation_type=:type) AND ({_STATUS_MATCHES})"
+    values = {
+        "type": query.operation_type,
+        "status": query.status,
+        "live": json.dumps(sorted(query.live)),
+        "matching": json.dumps(sorted(query.matching)),
+        "limit": query.limit,
+        "offset": query.offset,
+    }
+    total = connection.execute(f"SELECT COUNT(*) FROM operations {where}", values).fetchone()[0]
+    found = connection.execute(
+        f"SELECT operation, headline FROM operations {where}"
+        " ORDER BY created_at DESC, operation_id DESC LIMIT :limit OFFSET :offset",
+        values,
+    )
+    return [Operation.model_validate_json(text).summary(headline) for text, headline in found], total
+
+
+def interrupt(connection: sqlite3.Connection, owner: str, now: datetime) -> None:
+    """Fail what a dead owner left unfinished; its remote operations go on without it."""
+    found = connection.execute(
+        f"SELECT operation FROM operations WHERE owner=? AND execution='local' AND status NOT IN ({_FINAL})", (owner,)
+    ).fetchall()
+    for (text,) in found:
+        values = _columns(interrupted(Operation.model_validate_json(text), now))
+        connection.execute(
+            "UPDATE operations SET status=:status, operation=:operation WHERE operation_id=:operation_id", values
+        )
+
+
+def _columns(operation: Operation) -> dict[str, object]:
+    """Return the row of an operation; its results are in a file."""
+    return {
+        "operation_id": operation.operation_id,
+        "operation_type": operation.operation_type,
+        "status": operation.status,
+        "execution": operation.execution,
+        "created_at": operation.created_at.isoformat(timespec="microseconds"),
+        "operation": operation.model_copy(update={"results": None}).model_dump_json(),
+    }
+
+
+def _insert(values: dict[str, object]) -> str:
+    return f"INSERT INTO operations ({', '.join(values)}) VALUES ({', '.join(':' + name for name in values)})"
