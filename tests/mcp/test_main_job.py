@@ -54,7 +54,7 @@ def test_the_demo_shows_a_whole_session(tmp_path: Path) -> None:
         env=environment(tmp_path, COLUMNS="200"),
     )
     assert shown.returncode == 0, shown.stdout + shown.stderr
-    for words in ("start_backtest(", "COMPLETED", "is cancelled", "get_metrics(", "/trades", "sharpe ratio"):
+    for words in ("start_backtest(", "COMPLETED", "CANCELLED", "get_metrics(", "/trades", "sharpe ratio"):
         assert words in shown.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -62,7 +62,8 @@ def test_the_demo_shows_a_whole_session(tmp_path: Path) -> None:
 def test_a_demo_that_does_not_go_as_it_must_says_where(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(demo.BACKTEST, "symbol", "EURUDS")
+    monkeypatch.setattr(demo, "write_long_prices", lambda home: None)
+    monkeypatch.setattr(demo, "SYMBOL", "EURUDS")
     assert demo.main() == 1
     shown = capsys.readouterr().out
     assert "The demo failed" in shown
