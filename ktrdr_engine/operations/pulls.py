@@ -136,7 +136,7 @@ class Pulls:
             return
         progress = state.progress
         if state.remote is None and record.operation.status is OperationStatus.PENDING:
-            progress = progress.model_copy(update={"message": self._queue_message(record)})
+            progress = progress.model_copy(update={"message": _queue_message(self._records.ahead_of(record))})
         self._show(record, progress=progress, stale=False, updated_at=self._now())
         if state.remote is not None:
             await self._follow(record, state.remote)
@@ -168,6 +168,6 @@ class Pulls:
     def _show(self, record: Record, **changes: Progress | bool | datetime) -> None:
         record.operation = record.operation.model_copy(update=changes)
 
-    def _queue_message(self, record: Record) -> str:
-        ahead = self._records.ahead_of(record)
-        return f"Queued behind {ahead} operation{'' if ahead == 1 else 's'}."
+
+def _queue_message(ahead: int) -> str:
+    return f"Queued behind {ahead} operation{'' if ahead == 1 else 's'}."

@@ -6,7 +6,10 @@ Which status follows is decided in `transitions`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,6 +24,7 @@ from ktrdr_engine.operations.records import Record
 from ktrdr_engine.operations.transitions import Transitions
 
 logger = logging.getLogger(__name__)
+_NICENESS = 10
 T = TypeVar("T")
 
 
@@ -95,6 +99,7 @@ async def in_daemon_thread(call: Callable[[], T], name: str) -> T:
             future.set_result(result)
 
     def body() -> None:
+        _give_way()
         result = call()
         try:
             loop.call_soon_threadsafe(deliver, result)
@@ -103,3 +108,13 @@ async def in_daemon_thread(call: Callable[[], T], name: str) -> T:
 
     threading.Thread(target=body, name=name, daemon=True).start()
     return await future
+
+
+def _give_way() -> None:
+    """Have the system prefer other threads to this one, so that a query is answered while all cores compute.
+
+    Only Linux knows a niceness of single threads; elsewhere nothing is changed.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

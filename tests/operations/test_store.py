@@ -1,3 +1,5 @@
+"""What the store keeps, and what becomes of it when files are damaged or missing."""
+
 from __future__ import annotations
 
 import logging
@@ -10,13 +12,10 @@ import numpy as np
 import pytest
 
 from ktrdr_engine.errors import OperationConflict, StorageError
-from ktrdr_engine.operations import sqlite_file
-from ktrdr_engine.operations.archive import Artefacts, MemoryArchive, Stored
-from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType, Outcome
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.store import OperationStore
-from tests.operations.work import Clock, Gate, InMemoryProxy, ended, start
+from tests.operations.work import Gate, ended, start
 
 
 @pytest.fixture
@@ -59,118 +58,6 @@ async def test_a_repeated_key_is_known_after_a_restart(home: Path) -> None:
         with pytest.raises(OperationConflict):
             await service.create_operation(OperationType.TRAINING, {"n": 2}, kind_word="training", idempotency_key="k")
         assert (await service.list_operations()).total == 1
-
-
-@pytest.mark.parametrize("durable", [True, False])
-async def test_equal_keys_in_two_services_at_once_make_one_operation(home: Path, durable: bool) -> None:
-    memory = MemoryArchive()
-    stores = [OperationStore(home), OperationStore(home)] if durable else [memory, memory]
-    async with OperationsService(stores[0]) as one, OperationsService(stores[1]) as two:
-        found: list[str] = []
-
-        async def create(service: OperationsService) -> None:
-            operation = await service.create_operation(
-                OperationType.TRAINING, {}, kind_word="training", idempotency_key="k"
-            )
-            found.append(operation.operation_id)
-
-        async with anyio.create_task_group() as tasks:
-            for service in (one, two) * 4:
-                tasks.start_soon(create, service)
-        assert len(found) == 8
-        assert len(set(found)) == 1
-        assert (await one.list_operations()).total == 1
-
-
-async def test_an_operation_of_another_live_process_is_left_alone(home: Path) -> None:
-    async with OperationsService(OperationStore(home)) as one, OperationsService(OperationStore(home)) as two:
-        work = Gate()
-        operation_id = await start(one, work)
-        await work.until_reached()
-        seen = await two.get_operation(operation_id)
-        assert (seen.status, seen.stale) == (OperationStatus.RUNNING, True)
-        assert "another process" in seen.progress.message
-        assert (await two.list_operations()).operations[0].status is OperationStatus.RUNNING
-        work.open()
-        done = await ended(one, operation_id)
-        assert await two.get_operation(operation_id) == done
-
-
-async def test_a_cancel_from_another_process_is_heeded_at_the_next_pull(home: Path) -> None:
-    async with OperationsService(OperationStore(home)) as one, OperationsService(OperationStore(home)) as two:
-        work = Gate(Outcome({"half": 1}))
-        operation_id = await start(one, work)
-        await work.until_reached()
-        token = one.get_cancellation_token(operation_id)
-        asked = await two.cancel_operation(operation_id, "from afar")
-        assert asked.status is OperationStatus.CANCELLING
-        assert (await two.cancel_operation(operation_id)).status is OperationStatus.CANCELLING
-        assert not token.is_cancelled
-        pulled = await one.get_operation(operation_id, force_refresh=True)
-        assert pulled.status is OperationStatus.CANCELLING
-        assert token.reason == "from afar"
-        work.open()
-        assert (await ended(one, operation_id)).results == {"half": 1, "partial": True}
-
-
-async def test_a_cancel_from_another_process_wins_over_completion_without_any_pull(home: Path) -> None:
-    async with OperationsService(OperationStore(home)) as one, OperationsService(OperationStore(home)) as two:
-        operation = await one.create_operation(OperationType.TRAINING, {}, kind_word="training")
-        await two.cancel_operation(operation.operation_id, "from afar")
-        done = await one.complete_operation(operation.operation_id, {"x": 1}, tables={"t": {"a": [1]}})
-        assert (done.status, done.results) == (OperationStatus.CANCELLED, {"x": 1, "partial": True})
-        assert "from afar" in done.progress.message
-        assert await two.get_operation(operation.operation_id) == done
-
-
-async def test_a_cancel_from_another_process_keeps_waiting_work_from_starting(home: Path) -> None:
-    async with (
-        OperationsService(OperationStore(home), max_concurrent=1) as one,
-        OperationsService(OperationStore(home)) as two,
-    ):
-        running, waiting = Gate(), Gate()
-        await start(one, running)
-        operation_id = await start(one, waiting)
-        await running.until_reached()
-        await two.cancel_operation(operation_id, "from afar")
-        running.open()
-        waiting.open()
-        done = await ended(one, operation_id)
-        assert done.status is OperationStatus.CANCELLED
-        assert waiting.runs == 0
-
-
-async def test_a_cancel_from_another_process_reaches_the_worker(home: Path, clock: Clock) -> None:
-    work = Gate()
-    async with (
-        OperationsService(cache_ttl=0) as worker,
-        OperationsService(OperationStore(home), clock=clock) as one,
-        OperationsService(OperationStore(home)) as two,
-    ):
-        backend_id = await start(worker, work)
-        await work.until_reached()
-        host = await one.create_operation(OperationType.TRAINING, {}, kind_word="training", execution="remote")
-        one.register_remote_proxy(backend_id, InMemoryProxy(worker), host.operation_id)
-        await one.get_operation(host.operation_id)
-        await two.cancel_operation(host.operation_id, "from afar")
-        seen = await one.get_operation(host.operation_id, force_refresh=True)
-        assert seen.status is OperationStatus.CANCELLING
-        assert (await worker.get_operation(backend_id)).status is OperationStatus.CANCELLING
-        work.open()
-
-
-async def test_where_a_remote_operation_runs_is_recorded(home: Path) -> None:
-    work = Gate()
-    async with OperationsService() as worker, OperationsService(OperationStore(home)) as one:
-        backend_id = await start(worker, work)
-        host = await one.create_operation(OperationType.TRAINING, {}, kind_word="training", execution="remote")
-        one.register_remote_proxy(backend_id, InMemoryProxy(worker), host.operation_id)
-        await one.get_operation(host.operation_id)
-        work.open()
-    with sqlite3.connect(home / "operations.db") as connection:
-        row = connection.execute("SELECT worker_url, remote_id, status FROM operations").fetchone()
-    connection.close()
-    assert row == ("memory://worker", backend_id, "RUNNING")
 
 
 async def test_lists_page_over_stored_and_running_operations_in_one_order(home: Path) -> None:
@@ -320,96 +207,6 @@ async def test_long_tables_are_read_in_pages_across_their_groups(home: Path) -> 
         assert (await service.get_operation_table(done.operation_id, "equity", 900_000, 10)).rows == []
 
 
-class FullDisk(OperationStore):
-    """A store whose disk may be full."""
-
-    is_full = False
-
-    def advance(self, operation: Operation, *, cancel_reason: str | None = None) -> Stored:
-        self._check()
-        return super().advance(operation, cancel_reason=cancel_reason)
-
-    def finish(self, operation: Operation, artefacts: Artefacts, *, over_cancel: bool) -> Stored:
-        self._check()
-        return super().finish(operation, artefacts, over_cancel=over_cancel)
-
-    def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:
-        self._check()
-
-    def _check(self) -> None:
-        if self.is_full:
-            raise StorageError("No space left on device: make room.")
-
-
-async def test_results_that_cannot_be_stored_are_served_with_a_warning_and_stored_later(
-    home: Path, clock: Clock
-) -> None:
-    store = FullDisk(home)
-    async with OperationsService(store, clock=clock) as service:
-        work = Gate(Outcome({"x": 1}, {"t": {"a": [1]}}))
-        operation_id = await start(service, work)
-        await work.until_reached()
-        store.is_full = True
-        work.open()
-        unsaved = await ended(service, operation_id)
-        assert (unsaved.status, unsaved.results) == (OperationStatus.COMPLETED, {"x": 1})
-        assert "No space left" in unsaved.warnings[0]
-        assert len((await service.get_operation_metrics(operation_id)).metrics["history"]) == 2
-        assert (await service.get_operation_table(operation_id, "t")).rows == [{"a": 1}]
-        assert (await service.list_operations(OperationStatus.COMPLETED)).total == 1
-        assert await service.cancel_operation(operation_id) == unsaved
-        clock.seconds += 2
-        still = await service.get_operation(operation_id)
-        assert len(still.warnings) == 1
-        store.is_full = False
-        clock.seconds += 2
-        saved = await service.get_operation(operation_id)
-        assert saved.warnings == ()
-    async with OperationsService(OperationStore(home)) as service:
-        assert await service.get_operation(operation_id) == saved
-
-
-async def test_what_could_not_be_stored_is_stored_when_the_service_ends(home: Path) -> None:
-    store = FullDisk(home)
-    async with OperationsService(store) as service:
-        work = Gate()
-        operation_id = await start(service, work)
-        await work.until_reached()
-        store.is_full = True
-        work.open()
-        await ended(service, operation_id)
-        store.is_full = False
-    async with OperationsService(OperationStore(home)) as service:
-        assert (await service.get_operation(operation_id)).status is OperationStatus.COMPLETED
-
-
-async def test_a_step_that_cannot_be_stored_does_not_stop_the_work(home: Path) -> None:
-    store = FullDisk(home)
-    async with OperationsService(store) as service:
-        operation = await service.create_operation(OperationType.TRAINING, {}, kind_word="training")
-        store.is_full = True
-        work = Gate()
-        service.run_local(operation.operation_id, work, ProgressBridge(operation.operation_id))
-        await work.until_reached()
-        store.is_full = False
-        work.open()
-        done = await ended(service, operation.operation_id)
-        assert done.status is OperationStatus.COMPLETED
-        assert "could not be stored" in done.warnings[0]
-
-
-async def test_a_worker_that_cannot_be_recorded_is_a_warning(home: Path) -> None:
-    store = FullDisk(home)
-    async with OperationsService() as worker, OperationsService(store) as service:
-        host = await service.create_operation(OperationType.TRAINING, {}, kind_word="training", execution="remote")
-        store.is_full = True
-        service.register_remote_proxy("x", InMemoryProxy(worker), host.operation_id)
-        await anyio.wait_all_tasks_blocked()
-        async with anyio.create_task_group():
-            while not (await service.get_operation(host.operation_id)).warnings:
-                await anyio.lowlevel.checkpoint()
-
-
 async def test_finished_operations_that_fall_out_of_memory_come_back_from_the_store(home: Path) -> None:
     async with OperationsService(OperationStore(home), retained=2) as service:
         done = []
@@ -445,24 +242,6 @@ async def test_a_memory_only_service_keeps_the_tables_of_the_newest_operations_o
         assert (await service.get_operation_table(ids[1], "t")).total == 1
         with pytest.raises(OperationConflict, match="no table"):
             await service.get_operation_table(ids[0], "t")
-
-
-async def test_what_a_dead_process_left_stays_as_it_is_while_the_disk_is_full(
-    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    left = OperationStore(home)
-    async with OperationsService(left) as service:
-        operation = await service.create_operation(OperationType.TRAINING, {}, kind_word="training")
-        left.close()
-        async with OperationsService(OperationStore(home)) as other:
-            stranger = sqlite3.connect(home / "operations.db", isolation_level=None)
-            monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.0)
-            stranger.execute("BEGIN IMMEDIATE")
-            assert (await other.get_operation(operation.operation_id)).status is OperationStatus.PENDING
-            stranger.execute("ROLLBACK")
-            stranger.close()
-            assert "stay as they are" in caplog.text
-            assert (await other.get_operation(operation.operation_id)).status is OperationStatus.FAILED
 
 
 def test_the_history_cache_is_small(home: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,112 @@
+"""The parts of an operations service, put together, opened and closed.
+
+What can be asked of it: `client_calls` and `service`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+import anyio
+import anyio.abc
+
+from ktrdr_engine.operations.admission import Admission
+from ktrdr_engine.operations.archive import Archive, MemoryArchive
+from ktrdr_engine.operations.endings import Ending
+from ktrdr_engine.operations.health import HealthService
+from ktrdr_engine.operations.models import OperationStatus, utc_now
+from ktrdr_engine.operations.pulls import Pulls
+from ktrdr_engine.operations.reading import Reading
+from ktrdr_engine.operations.records import Records
+from ktrdr_engine.operations.runs import LocalRuns
+from ktrdr_engine.operations.transitions import Transitions
+
+_SHUTDOWN = "the server is shutting down"
+_STORING_SECONDS = 0.4
+
+
+class Lifecycle:
+    """Belongs to one process and one event loop, not to a connection.
+
+    On the way out it cancels what runs, records that, and returns within `grace_seconds` and half a second.
+
+    Args:
+        store: Where operations are remembered; None: in memory only.
+        cache_ttl: Seconds a pulled state stays fresh.
+        max_concurrent: Local operations that run at once.
+        max_queued: Local operations that may wait besides.
+        health: Judges on each pull.
+        retained: Finished operations kept at hand in memory.
+        grace_seconds: How long running work may take to stop when the service ends.
+        clock: Seconds, monotonic.
+        now: The time of day, UTC.
+    """
+
+    def __init__(
+        self,
+        store: Archive | None = None,
+        *,
+        cache_ttl: float = 1.0,
+        max_concurrent: int = 2,
+        max_queued: int = 100,
+        health: HealthService | None = None,
+        retained: int = 1_000,
+        grace_seconds: float = 0.9,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        archive = store if store is not None else MemoryArchive(limit=retained)
+        self._archive = archive
+        self._records = Records(retained)
+        self._transitions = Transitions(archive, self._records, now)
+        room = max_concurrent + max_queued
+        self._admission = Admission(archive, self._records, self._transitions, room=room, now=now)
+        self._reading = Reading(archive, self._records, self._transitions)
+        self._runs = LocalRuns(self._transitions, max_concurrent=max_concurrent)
+        judge = health or HealthService()
+        self._pulls = Pulls(self._transitions, self._records, archive, judge, cache_ttl=cache_ttl, clock=clock, now=now)
+        self._grace_seconds = grace_seconds
+        self._tasks: anyio.abc.TaskGroup | None = None
+
+    async def __aenter__(self) -> Self:
+        self._tasks = await anyio.create_task_group().__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        tasks = self._task_group()
+        self._admission.is_closed = True
+        with anyio.CancelScope(shield=True):
+            await self._stop_all()
+        tasks.cancel_scope.cancel()
+        self._tasks = None
+        await tasks.__aexit__(None, None, None)
+
+    async def _stop_all(self) -> None:
+        """Cancel what runs here, wait a little, then record what did not stop as cancelled all the same."""
+        unfinished = self._records.unfinished_local()
+        self._transitions.is_closing = True
+        for record in unfinished:
+            record.token.cancel(_SHUTDOWN)
+        with anyio.move_on_after(self._grace_seconds):
+            for record in unfinished:
+                await self._transitions.cancel(record, _SHUTDOWN)
+            for record in unfinished:
+                await record.ended.wait()
+        with anyio.move_on_after(_STORING_SECONDS):
+            for record in unfinished:
+                await self._transitions.finish(record, Ending(OperationStatus.CANCELLED))
+            for record in list(self._records.live.values()):
+                await self._transitions.retry_save(record)
+            await self._transitions.stored(self._archive.close)
+        self._runs.abandon()
+
+    def _task_group(self) -> anyio.abc.TaskGroup:
+        if self._tasks is None:
+            raise RuntimeError("Enter the OperationsService (async with) before giving it work.")
+        return self._tasks
