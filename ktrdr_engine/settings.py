@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ktrdr_engine.errors import InvalidRequest
@@ -19,6 +20,7 @@ class Settings(BaseSettings):
 
     use_remote_backtest_service: bool = Field(False, description="true: backtests run on the worker")
     remote_backtest_service_url: str = Field("http://localhost:5003", description="where the worker is")
+    ktrdr_worker_token: SecretStr | None = Field(None, description="bearer token between server and worker")
     operations_cache_ttl: float = Field(1.0, ge=0, le=3600, description="seconds a pulled state stays fresh")
     ktrdr_home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("ktrdr", appauthor=False)),
@@ -30,6 +32,9 @@ class Settings(BaseSettings):
     ktrdr_max_queued_operations: int = Field(100, ge=0, le=100_000, description="operations that may wait")
     ktrdr_stuck_after_seconds: float = Field(
         600.0, gt=0, description="a running operation without any progress for so long has failed"
+    )
+    ktrdr_log_format: Literal["text", "json"] = Field(
+        "text", description="what goes to stderr: text, or json with one object a line"
     )
 
 

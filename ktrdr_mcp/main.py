@@ -22,6 +22,7 @@ import anyio
 from ktrdr_engine import __version__
 from ktrdr_engine.cli.signals import ending_signals
 from ktrdr_engine.errors import KtrdrError
+from ktrdr_engine.logs import set_up_logging
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -39,7 +40,6 @@ _LATER_TRANSPORTS = ("streamable-http", "sse")
 
 # Worker threads run compiled code that gives the lock away; short turns keep the loop quick beside those that do not.
 _SWITCH_INTERVAL_SECONDS = 0.0005
-_LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,9 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings()
     except KtrdrError as error:
         return _refuse(error.message)
-    logging.basicConfig(
-        level=options.log_level.upper(), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
-    )
+    set_up_logging(options.log_level, settings.ktrdr_log_format)
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     run(partial(open_application, settings))
 
