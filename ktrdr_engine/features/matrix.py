@@ -55,10 +55,10 @@ class FeatureMatrix:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Return which rows hold no NaN, shape (n_bars,); built anew on each call."""
-        whole = ~np.isnan(self.base).any(axis=1)
-        known = whole.copy()
+        unknown = np.logical_or.reduce(np.isnan(self.base), axis=1)
+        known: NDArray[np.bool_] = ~unknown
         for lag in range(1, self.lags + 1):
-            known[lag:] &= whole[:-lag]
+            known[lag:] &= ~unknown[:-lag]
         known[: self.lags] = False
         return known
 

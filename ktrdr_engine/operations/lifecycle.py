@@ -27,12 +27,14 @@ from ktrdr_engine.operations.transitions import Transitions
 
 _SHUTDOWN = "the server is shutting down"
 _STORING_SECONDS = 0.4
+_SETTLING_SECONDS = 0.25
 
 
 class Lifecycle:
     """Belongs to one process and one event loop, not to a connection.
 
-    On the way out it cancels what runs, records that, and returns within `grace_seconds` and half a second.
+    On the way out it lets what is about to end do so, cancels what else runs, records that, and returns within
+    `grace_seconds` and two thirds of a second.
 
     Args:
         store: Where operations are remembered; None: in memory only.
@@ -55,7 +57,7 @@ class Lifecycle:
         max_queued: int = 100,
         health: HealthService | None = None,
         retained: int = 1_000,
-        grace_seconds: float = 0.9,
+        grace_seconds: float = 0.8,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -90,6 +92,10 @@ class Lifecycle:
     async def _stop_all(self) -> None:
         """Cancel what runs here, wait a little, then record what did not stop as cancelled all the same."""
         unfinished = self._records.unfinished_local()
+        # A client that starts a run of milliseconds and leaves shall find its results, not a cancellation.
+        with anyio.move_on_after(_SETTLING_SECONDS):
+            for record in unfinished:
+                await record.ended.wait()
         self._transitions.is_closing = True
         for record in unfinished:
             record.token.cancel(_SHUTDOWN)

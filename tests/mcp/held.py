@@ -138,9 +138,11 @@ class HeldApplication:
 
 @asynccontextmanager
 async def open_held(store: Archive | None = None, *, max_concurrent: int = 4) -> AsyncIterator[HeldApplication]:
-    async with OperationsService(store, max_concurrent=max_concurrent, max_queued=2, grace_seconds=0.3) as operations:
-        application = HeldApplication(operations)
-        try:
+    """Open an application whose work is let go only after it has been closed: what runs then must be cancelled."""
+    operations = OperationsService(store, max_concurrent=max_concurrent, max_queued=2, grace_seconds=0.3)
+    application = HeldApplication(operations)
+    try:
+        async with operations:
             yield application
-        finally:
-            application.backtesting.release.set()
+    finally:
+        application.backtesting.release.set()
