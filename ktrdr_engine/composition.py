@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ktrdr_engine.backtesting.models import BacktestRequest
 from ktrdr_engine.backtesting.service import BacktestingService
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.operations.health import HealthService
+from ktrdr_engine.operations.models import Operation
 from ktrdr_engine.operations.service import OperationsService
+from ktrdr_engine.operations.starting import StartRoute
 from ktrdr_engine.operations.store import OperationStore
 from ktrdr_engine.settings import Settings
 
@@ -56,16 +59,37 @@ class Application:
 
         return BarStore(self._roots)
 
+    def warm_up(self) -> None:
+        """Load what the first run would otherwise wait for; blocks for seconds."""
+        from ktrdr_engine.backtesting.engine import warm_up
+        from ktrdr_engine.inference.network import build_network
+
+        warm_up()
+        _ = build_network, self.strategies, self.models, self.bars
+
+    @property
+    def start_routes(self) -> tuple[StartRoute, ...]:
+        """What can be started over HTTP: one line a kind."""
+        return (StartRoute("/backtests/start", "Start a backtest", BacktestRequest, self._start_backtest),)
+
+    async def _start_backtest(self, arguments: Mapping[str, Any], idempotency_key: str | None) -> Operation:
+        return await self.backtesting.start(BacktestRequest.parse(arguments), idempotency_key=idempotency_key)
+
     @property
     def _roots(self) -> tuple[Path, ...]:
         return (self.settings.ktrdr_home, shipped_root())
 
 
 @asynccontextmanager
-async def open_application(settings: Settings) -> AsyncIterator[Application]:
-    """Open the application of this process; on the way out, cancel what runs and record that."""
+async def open_application(settings: Settings, *, state: Path | None = None) -> AsyncIterator[Application]:
+    """Open the application of this process; on the way out, cancel what runs and record that.
+
+    Args:
+        settings: What the deployment says.
+        state: Where operations are recorded, if not in `ktrdr_home`.
+    """
     service = OperationsService(
-        OperationStore(settings.ktrdr_home),
+        OperationStore(state or settings.ktrdr_home),
         cache_ttl=settings.operations_cache_ttl,
         max_concurrent=settings.ktrdr_max_concurrent_operations,
         max_queued=settings.ktrdr_max_queued_operations,

@@ -9,8 +9,10 @@ KtrdrError
  │   └─ ModelError             a model file
  ├─ OperationNotFound        ask differently
  ├─ OperationConflict        ask differently: the operation is not in a state for that
+ │   └─ ShuttingDown           this process takes no new work
  ├─ QueueFull                wait
  ├─ WorkerUnavailable        wait
+ │   └─ WorkerDefect           what answers there does not answer as a worker does
  ├─ StorageError             make room, or make the folder writable
  ├─ EngineError              the computation itself failed
  └─ OperationCancelled       somebody asked it to stop
@@ -84,6 +86,12 @@ class OperationConflict(KtrdrError):
     code = "conflict"
 
 
+class ShuttingDown(OperationConflict):
+    """This process takes no new work, because it is about to end."""
+
+    code = "shutting_down"
+
+
 class QueueFull(KtrdrError):
     """As many operations wait as may wait."""
 
@@ -94,6 +102,12 @@ class WorkerUnavailable(KtrdrError):
     """The worker could not be reached."""
 
     code = "worker_unavailable"
+
+
+class WorkerDefect(WorkerUnavailable):
+    """Something answers where the worker should be, but not as a worker does."""
+
+    code = "worker_defect"
 
 
 class StorageError(KtrdrError):

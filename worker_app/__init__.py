@@ -1,3 +1,3 @@
-"""The worker deployable. It does not exist yet: `main` says so and leaves."""
+"""The worker deployable: runs operations for servers elsewhere, over HTTP, always in its own process."""
 
 from __future__ import annotations

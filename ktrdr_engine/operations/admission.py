@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ktrdr_engine.errors import EngineError, InvalidRequest, OperationConflict, QueueFull
+from ktrdr_engine.errors import EngineError, InvalidRequest, QueueFull, ShuttingDown
 from ktrdr_engine.operations.archive import Archive
 from ktrdr_engine.operations.models import (
     Execution,
@@ -90,7 +90,7 @@ class Admission:
 
     def _reserve(self, draft: Draft, metadata: dict[str, Any]) -> Record:
         if self.is_closed:
-            raise OperationConflict("This server is shutting down: start the operation on another, or later.")
+            raise ShuttingDown("This server is shutting down: start the operation on another, or later.")
         unfinished = len(self._records.unfinished_local())
         if draft.execution == "local" and unfinished >= self._room:
             raise QueueFull(

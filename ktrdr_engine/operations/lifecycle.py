@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import anyio
 import anyio.abc
@@ -25,9 +25,17 @@ from ktrdr_engine.operations.records import Records
 from ktrdr_engine.operations.runs import LocalRuns
 from ktrdr_engine.operations.transitions import Transitions
 
-_SHUTDOWN = "the server is shutting down"
+SHUTDOWN_REASON = "the server is shutting down"
 _STORING_SECONDS = 0.4
 _SETTLING_SECONDS = 0.25
+
+
+class Load(NamedTuple):
+    """How busy a service is: local operations that run, that wait, and how many can run at once."""
+
+    running: int
+    queued: int
+    capacity: int
 
 
 class Lifecycle:
@@ -72,6 +80,7 @@ class Lifecycle:
         judge = health or HealthService()
         self._pulls = Pulls(self._transitions, self._records, archive, judge, cache_ttl=cache_ttl, clock=clock, now=now)
         self._grace_seconds = grace_seconds
+        self._max_concurrent = max_concurrent
         self._tasks: anyio.abc.TaskGroup | None = None
 
     async def __aenter__(self) -> Self:
@@ -89,6 +98,31 @@ class Lifecycle:
         self._tasks = None
         await tasks.__aexit__(None, None, None)
 
+    @property
+    def load(self) -> Load:
+        """How busy it is now."""
+        unfinished = self._records.unfinished_local()
+        queued = sum(record.operation.status is OperationStatus.PENDING for record in unfinished)
+        return Load(len(unfinished) - queued, queued, self._max_concurrent)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether no new work is taken any more."""
+        return self._admission.is_closed
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new work, give what runs here `seconds` to end, then cancel it; everything stays readable."""
+        self._admission.is_closed = True
+        unfinished = self._records.unfinished_local()
+        with anyio.move_on_after(seconds):
+            for record in unfinished:
+                await record.ended.wait()
+        with anyio.move_on_after(self._grace_seconds):
+            for record in unfinished:
+                await self._transitions.cancel(record, SHUTDOWN_REASON)
+            for record in unfinished:
+                await record.ended.wait()
+
     async def _stop_all(self) -> None:
         """Cancel what runs here, wait a little, then record what did not stop as cancelled all the same."""
         unfinished = self._records.unfinished_local()
@@ -98,10 +132,10 @@ class Lifecycle:
                 await record.ended.wait()
         self._transitions.is_closing = True
         for record in unfinished:
-            record.token.cancel(_SHUTDOWN)
+            record.token.cancel(SHUTDOWN_REASON)
         with anyio.move_on_after(self._grace_seconds):
             for record in unfinished:
-                await self._transitions.cancel(record, _SHUTDOWN)
+                await self._transitions.cancel(record, SHUTDOWN_REASON)
             for record in unfinished:
                 await record.ended.wait()
         with anyio.move_on_after(_STORING_SECONDS):

@@ -1,0 +1,35 @@
+"""The worker as an ASGI app over an open application: routes, and who may use them.
+
+Kind-blind: what can be started is `composition`'s business. Neighbours: `main` owns the process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from ktrdr_engine.operations.http import ERROR_HANDLERS, operation_routes
+from ktrdr_engine.operations.http_token import BearerToken
+from worker_app.loopback import LoopbackOnly
+
+if TYPE_CHECKING:
+    from ktrdr_engine.composition import Application
+
+SERVICE = "ktrdr-worker"
+
+
+def create_app(application: Application, *, token: str | None = None) -> Starlette:
+    """Return the app.
+
+    Args:
+        application: What it serves: open, and set up to run everything locally.
+        token: What callers must carry; None: nothing, but they must be on this machine and no web page.
+    """
+    guard = Middleware(BearerToken, token=token) if token else Middleware(LoopbackOnly)
+    return Starlette(
+        routes=operation_routes(application.operations, application.start_routes, service=SERVICE),
+        middleware=[guard],
+        exception_handlers=ERROR_HANDLERS,
+    )
