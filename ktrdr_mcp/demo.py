@@ -86,7 +86,7 @@ class _Agent:
         operation = await self._end_of(wanted)
         self._must(operation, "COMPLETED")
         await self._call("get_metrics", operation_id=wanted, limit=200)
-        await self._read(f"ktrdr://operations/{wanted}/trades")
+        await self._read(f"ktrdr://operations/{wanted}/trades?limit=2")
         await self._call("list_operations")
         title = "EURUSD 1h, 2017, strategies/rsi_mean_reversion.yaml"
         self._console.print("\n", results_table(operation["results"], title))
