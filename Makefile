@@ -6,7 +6,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test check bench coverage clean
+.PHONY: setup demo test test-image check bench coverage clean
 
 setup: .venv/.ready
 
@@ -22,6 +22,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -q
+
+# What the Dockerfile does, done without a container engine; takes minutes.
+test-image: setup
+	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m pytest -q -m image tests/deployment
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     use_remote_backtest_service: bool = Field(False, description="true: backtests run on the worker")
     remote_backtest_service_url: str = Field("http://localhost:5003", description="where the worker is")
     ktrdr_worker_token: SecretStr | None = Field(None, description="bearer token between server and worker")
+    ktrdr_server_token: SecretStr | None = Field(None, description="bearer token for the HTTP transports")
     operations_cache_ttl: float = Field(1.0, ge=0, le=3600, description="seconds a pulled state stays fresh")
     ktrdr_home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("ktrdr", appauthor=False)),
