@@ -10,19 +10,22 @@ kernel's file only. Where the folder cannot be used the kernel is compiled in me
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import pickle
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import Generic, ParamSpec, TypeVar, cast
+from typing import Generic, ParamSpec, Protocol, TypeVar, cast
 
 import numba
 import platformdirs
+from numba import types
+from numba.extending import intrinsic
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,6 +80,25 @@ def compiled(signature: object) -> Callable[[Callable[P, R]], Kernel[P, R]]:
 def inlined(python: Callable[P, R]) -> Callable[P, R]:
     """Mark the function below as a part of kernels: its body is compiled into each that calls it."""
     return cast("Callable[P, R]", numba.njit(error_model="numpy", inline="always")(python))
+
+
+class _Context(Protocol):
+    def get_value_type(self, kind: object) -> object: ...
+
+
+class _Builder(Protocol):
+    def inttoptr(self, value: object, kind: object) -> object: ...
+
+
+def _address_to_pointer(_typing: object, _address: object) -> tuple[object, object]:
+    def generate(context: _Context, builder: _Builder, _signature: object, arguments: Sequence[object]) -> object:
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.int64), generate
+
+
+pointer_at = cast("Callable[[int], ctypes.c_void_p]", intrinsic(_address_to_pointer))
+"""Inside a kernel: make an address a pointer, for numba's `carray`. The caller keeps the memory alive."""
 
 
 def cache_folder(package: Path) -> Path | None:

@@ -17,9 +17,10 @@ from typing import Final, NamedTuple
 import numba
 import numpy as np
 from numba import types
+from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
-from ktrdr_engine.kernels import compiled, inlined
+from ktrdr_engine.kernels import compiled, inlined, pointer_at
 from ktrdr_engine.simulation.models import HOLD, ExitReason
 from ktrdr_engine.simulation.trades import TRADE, Trade
 
@@ -43,6 +44,12 @@ TRADES_A_BAR: Final = 2
 class Run:
     """The layout of one record: what to do, where it stands, what happened so far. Never instantiated."""
 
+    prices_at: int  # addresses: float64 (5, bars) open, high, low, close, volume
+    codes_at: int  # int8 (bars,)
+    equity_at: int  # float64 (bars - start,), written for each bar done
+    trades_at: int  # `TRADE` (room,)
+    bars: int
+    room: int
     start: int
     block: int  # bars of one call
     commission: float
@@ -231,42 +238,29 @@ def decide(account: Account, run: Run, bar: int, code: int) -> int:
 
 
 def _signature() -> object:
-    def array(kind: types.Type, dimensions: int, *, readonly: bool) -> object:
-        return types.Array(kind, dimensions, "C", readonly=readonly)
-
     outcome: Callable[[tuple[object, ...]], Callable[..., object]] = types.Tuple
-    return outcome((types.int64, types.float64, types.int64, types.int64, types.int64))(
-        array(types.float64, 2, readonly=True),
-        array(types.int8, 1, readonly=True),
-        array(numba.from_dtype(RUN), 1, readonly=False),
-        array(types.float64, 1, readonly=False),
-        array(numba.from_dtype(TRADE), 1, readonly=False),
-    )
+    mark = outcome((types.int64, types.float64, types.int64, types.int64, types.int64))
+    return mark(types.Array(numba.from_dtype(RUN), 1, "C"))
 
 
 @compiled(_signature())
-def advance(
-    prices: NDArray[np.float64],
-    codes: NDArray[np.int8],
-    runs: NDArray[np.void],
-    equity: NDArray[np.float64],
-    trades: NDArray[np.void],
-) -> tuple[int, float, int, int, int]:
+def advance(runs: NDArray[np.void]) -> tuple[int, float, int, int, int]:
     """Run to the end of the block, of the bars, or of the room for trades, whichever comes first.
 
+    The arrays come by their addresses, since to unpack one as an argument takes as long as 20 bars.
+
     Args:
-        prices: (5, n) rows open, high, low, close, volume.
-        codes: (n,) BUY, HOLD or SELL, known at the close of each bar.
         runs: One record of `RUN`, changed in place.
-        equity: (n - start,) is written for each bar done.
-        trades: Records of `TRADE`; the first `rows` are taken.
 
     Returns:
         The next bar, the equity of the last, the closed trades and wins so far, and the side held: 1, -1 or 0.
     """
     run: Run = runs[0]
-    bars = codes.size
-    room = trades.size - TRADES_A_BAR
+    bars, room = run.bars, run.room - TRADES_A_BAR
+    prices = carray(pointer_at(run.prices_at), (5, run.bars), np.float64)
+    codes = carray(pointer_at(run.codes_at), run.bars, np.int8)
+    equity = carray(pointer_at(run.equity_at), run.bars - run.start, np.float64)
+    trades = carray(pointer_at(run.trades_at), run.room, TRADE)
     bar = run.bar
     end = min(bars, bar + run.block - (bar - run.start) % run.block)
     account = Account(run.cash, run.units, run.highest, run.lowest)

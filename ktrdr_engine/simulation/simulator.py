@@ -153,12 +153,16 @@ class _Run:
         self.bars = codes.size
         self.start = start
         self.rules = rules
-        self._record = _record(rules, start, block)
+        self._inputs = prices, codes  # kept alive: the kernel knows addresses only
         self._equity = np.empty(codes.size - start)
-        self._chunks = [np.empty(_FIRST_TRADES, TRADE)]
+        self._chunks: list[NDArray[np.void]] = []
         self._earlier = 0  # trades in all chunks but the last
-        self._kernel = partial(advance.compiled, prices, codes, self._record, self._equity)
-        self.advance = partial(self._kernel, self._chunks[0])
+        self._record = _record(rules, start, block)
+        self._record["bars"] = codes.size
+        for name, array in (("prices_at", prices), ("codes_at", codes), ("equity_at", self._equity)):
+            self._record[name] = array.ctypes.data
+        self._add_chunk(_FIRST_TRADES)
+        self.advance = partial(advance.compiled, self._record)
 
     @property
     def full_at(self) -> int:
@@ -170,9 +174,13 @@ class _Run:
         rows = int(self._record["rows"][0])
         self._chunks[-1] = self._chunks[-1][:rows]
         self._earlier += rows
+        self._add_chunk(max(_FIRST_TRADES, self._earlier))
+
+    def _add_chunk(self, room: int) -> None:
+        self._chunks.append(np.empty(room, TRADE))
+        self._record["room"] = room
         self._record["rows"] = 0
-        self._chunks.append(np.empty(max(_FIRST_TRADES, self._earlier), TRADE))
-        self.advance = partial(self._kernel, self._chunks[-1])
+        self._record["trades_at"] = self._chunks[-1].ctypes.data
 
     def new_trades(self, reported: int, closed: int) -> TradeTable:
         """Return the trades closed since `reported` of them were."""
@@ -227,7 +235,7 @@ def _follow(run: _Run, observer: Observer) -> None:
             reported = _report(run, observer, reported, closed)
             if closed > full_at:
                 run.make_room()
-                advance, full_at = run.advance, run.full_at
+                full_at = run.full_at
         on_block(bar - 1, equity - capital, closed, wins, side)
     _report(run, observer, reported, closed)
 
@@ -262,11 +270,15 @@ def _record(rules: SimulationRules, start: int, block: int) -> NDArray[np.void]:
 
 def _check(prices: NDArray[np.float64], codes: NDArray[np.int8], start: int) -> None:
     """Refuse what the kernel would misread: it trusts types and shapes."""
-    if prices.dtype != np.float64 or prices.ndim != 2 or prices.shape[0] != 5 or not prices.flags.c_contiguous:
+    if prices.dtype != np.float64 or prices.shape[:-1] != (5,) or not _in_order(prices):
         raise InvalidRequest(f"Prices must be C-contiguous float64 (5, n), not {prices.dtype} {prices.shape}.")
-    if codes.dtype != np.int8 or codes.shape != prices.shape[1:] or not codes.flags.c_contiguous:
+    if codes.dtype != np.int8 or codes.shape != prices.shape[-1:] or not _in_order(codes):
         raise InvalidRequest(f"Codes must be contiguous int8 ({prices.shape[1]},), not {codes.dtype} {codes.shape}.")
     if codes.size and codes.view(np.uint8).max() > SELL:
         raise InvalidRequest(f"Codes must be {BUY} (buy), {HOLD} (hold) or {SELL} (sell): another one is among them.")
     if not 0 <= start <= codes.size:
         raise InvalidRequest(f"start={start} must be in [0, {codes.size}], the number of bars.")
+
+
+def _in_order(array: NDArray[np.generic]) -> bool:
+    return array.flags.c_contiguous and array.flags.aligned

@@ -49,7 +49,8 @@ def test_all_wrong_rules_are_named_at_once() -> None:
 
 def test_prices_of_another_type_or_shape_are_refused() -> None:
     codes = np.ones(2, np.int8)
-    for prices in (np.ones((5, 2), np.float32), np.ones((4, 2)), np.ones((2, 5)).T, np.ones(10)):
+    unaligned = np.zeros(81, np.uint8)[1:].view(np.float64).reshape(5, 2)
+    for prices in (np.ones((5, 2), np.float32), np.ones((4, 2)), np.ones((2, 5)).T, np.ones(10), np.ones(5), unaligned):
         with pytest.raises(InvalidRequest, match="Prices must be"):
             simulate(prices, codes, FREE)  # type: ignore[arg-type]  # the point of the test
 
