@@ -71,6 +71,8 @@ class Admission:
         finally:
             if admitted_id != record.operation_id:
                 self._records.remove(record)
+            else:
+                self._records.tally.accept(record.operation)
         return admitted_id
 
     async def find(self, idempotency_key: str, fingerprint: str) -> str | None:

@@ -36,13 +36,16 @@ class ClientCalls(Lifecycle):
         if wait_seconds:
             _check_wait(wait_seconds)
         if (finished := self._records.finished.get(operation_id)) is not None:
+            self._records.tally.cache_hits += 1
             return finished
-        if (record := self._records.live.get(operation_id)) is None:
+        if (record := await self._following.find(operation_id)) is None:
             return await self._reading.load(operation_id)
         if wait_seconds:
             await self._pulls.wait(record, wait_seconds)
         if force_refresh or not self._pulls.is_fresh(record):
             await self._pulls.refresh(record, force_refresh=force_refresh)
+        elif not wait_seconds:
+            self._records.tally.cache_hits += 1
         return record.operation
 
     async def get_operation_metrics(self, operation_id: str, cursor: int = 0, limit: int = 50) -> MetricsPage:
@@ -52,7 +55,7 @@ class ClientCalls(Lifecycle):
             OperationNotFound: There is no such operation.
             InvalidRequest: The cursor or the limit (1..500) is out of range.
         """
-        record = self._records.live.get(operation_id)
+        record = await self._following.find(operation_id)
         if record is not None and record.source is not None:
             return await record.source.metrics(cursor, limit)
         if record is not None and record.unsaved is not None:
@@ -66,6 +69,7 @@ class ClientCalls(Lifecycle):
         Raises:
             OperationNotFound: There is no such operation.
             OperationConflict: The operation has no such table, or not yet.
+            WorkerUnavailable: The worker that has the table does not answer.
             InvalidRequest: The offset or the limit (1..10,000) is out of range.
         """
         return await self._reading.table(await self.get_operation(operation_id), name, offset, limit)
@@ -78,13 +82,13 @@ class ClientCalls(Lifecycle):
 
         Raises:
             OperationNotFound: There is no such operation.
-            WorkerUnavailable: The worker that runs it did not answer; it goes on.
+            WorkerUnavailable: The worker that runs it did not answer; the wish is passed on with a later pull.
             StorageError: The wish for another process cannot be recorded.
         """
         reason = reason[:_REASON_LENGTH] if reason else None
         if (finished := self._records.finished.get(operation_id)) is not None:
             return finished
-        if (record := self._records.live.get(operation_id)) is None:
+        if (record := await self._following.find(operation_id)) is None:
             return await self._reading.request_cancel(operation_id, reason)
         if not record.is_final:
             await self._pulls.cancel(record, reason)

@@ -17,12 +17,14 @@ import anyio.abc
 from ktrdr_engine.operations.admission import Admission
 from ktrdr_engine.operations.archive import Archive, MemoryArchive
 from ktrdr_engine.operations.endings import Ending
+from ktrdr_engine.operations.following import Connect, Following
 from ktrdr_engine.operations.health import HealthService
-from ktrdr_engine.operations.models import OperationStatus, utc_now
+from ktrdr_engine.operations.models import Operation, OperationStatus, utc_now
 from ktrdr_engine.operations.pulls import Pulls
 from ktrdr_engine.operations.reading import Reading
 from ktrdr_engine.operations.records import Records
 from ktrdr_engine.operations.runs import LocalRuns
+from ktrdr_engine.operations.tally import Tally
 from ktrdr_engine.operations.transitions import Transitions
 
 SHUTDOWN_REASON = "the server is shutting down"
@@ -52,6 +54,7 @@ class Lifecycle:
         health: Judges on each pull.
         retained: Finished operations kept at hand in memory.
         grace_seconds: How long running work may take to stop when the service ends.
+        connect: Returns the connection to a worker; None: remote operations of earlier processes stay as they are.
         clock: Seconds, monotonic.
         now: The time of day, UTC.
     """
@@ -66,6 +69,7 @@ class Lifecycle:
         health: HealthService | None = None,
         retained: int = 1_000,
         grace_seconds: float = 0.8,
+        connect: Connect | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -75,7 +79,8 @@ class Lifecycle:
         self._transitions = Transitions(archive, self._records, now)
         room = max_concurrent + max_queued
         self._admission = Admission(archive, self._records, self._transitions, room=room, now=now)
-        self._reading = Reading(archive, self._records, self._transitions)
+        self._following = Following(archive, self._records, self._transitions, connect)
+        self._reading = Reading(archive, self._records, self._transitions, self._following)
         self._runs = LocalRuns(self._transitions, max_concurrent=max_concurrent)
         judge = health or HealthService()
         self._pulls = Pulls(self._transitions, self._records, archive, judge, cache_ttl=cache_ttl, clock=clock, now=now)
@@ -104,6 +109,15 @@ class Lifecycle:
         unfinished = self._records.unfinished_local()
         queued = sum(record.operation.status is OperationStatus.PENDING for record in unfinished)
         return Load(len(unfinished) - queued, queued, self._max_concurrent)
+
+    @property
+    def tally(self) -> Tally:
+        """What it has done since it began."""
+        return self._records.tally
+
+    def unfinished(self) -> list[Operation]:
+        """Return the operations of this process that have not ended, as last seen."""
+        return [record.operation for record in self._records.live.values() if not record.is_final]
 
     @property
     def is_closing(self) -> bool:

@@ -6,18 +6,21 @@ Asked by `service`; never by a timer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 import anyio
 
 from ktrdr_engine.errors import OperationNotFound, WorkerUnavailable
-from ktrdr_engine.operations.archive import Archive
+from ktrdr_engine.operations.archive import Archive, CancelRequest
 from ktrdr_engine.operations.endings import WORKER_LOST, Ending
 from ktrdr_engine.operations.health import HealthService
 from ktrdr_engine.operations.models import ErrorInfo, Operation, OperationStatus, Outcome, Progress
 from ktrdr_engine.operations.records import Record, Records
 from ktrdr_engine.operations.sources import LocalSource, OperationSource, SourceState
 from ktrdr_engine.operations.transitions import Transitions
+
+_KEPT_WISH = "The wish to cancel is kept: the next query passes it on once the worker answers."
 
 
 class Pulls:
@@ -56,7 +59,9 @@ class Pulls:
         async with record.pulling:
             shared = record.pull_finished > newest_when_asked
             served = shared if force_refresh else self.is_fresh(record)
-            if not served:
+            if served:
+                self._records.tally.cache_hits += 1
+            else:
                 record.pulls_started += 1
                 await self._pull(record, force_refresh)
                 record.pull_finished = record.pulls_started
@@ -66,6 +71,7 @@ class Pulls:
         """Take over what the bridge of a stale local record says; touches nothing outside memory."""
         if isinstance(record.source, LocalSource) and not self.is_fresh(record):
             record.pulled_at = self._clock()
+            self._records.tally.pull(is_remote=False)
             await self.apply(record, await record.source.pull())
 
     async def wait(self, record: Record, wait_seconds: float) -> None:
@@ -95,37 +101,47 @@ class Pulls:
         if record.unsaved is not None:
             await self._transitions.retry_save(record)
         elif (source := record.source) is not None and not record.is_final:
-            await self._heed_other_processes(record, source)
+            await self._pass_on_wishes(record)
             await self._pull_source(record, source, force_refresh=force_refresh)
 
     async def cancel(self, record: Record, reason: str | None) -> None:
         """Ask the work to stop, wherever it runs; believe a worker only its own answer.
 
         Raises:
-            WorkerUnavailable: The worker did not answer; nothing was cancelled.
+            WorkerUnavailable: The worker did not answer; the wish is passed on when it does.
         """
-        answer = await record.source.cancel(reason) if record.source is not None else None
+        try:
+            answer = await record.source.cancel(reason) if record.source is not None else None
+        except WorkerUnavailable as error:
+            record.unheard = CancelRequest(reason)
+            raise WorkerUnavailable(f"{error.message} {_KEPT_WISH}", details=error.details) from error
+        except OperationNotFound:
+            await self._lost(record)
+            return
+        record.unheard = None
         if answer is None:
             await self._transitions.cancel(record, reason)
         else:
             await self.apply(record, answer)
 
-    async def _heed_other_processes(self, record: Record, source: OperationSource) -> None:
-        if record.operation.status is OperationStatus.CANCELLING:
-            return
-        request = await self._transitions.stored(self._archive.cancel_request, record.operation_id)
-        if request is not None:
-            await self.cancel(record, request.reason)
+    async def _pass_on_wishes(self, record: Record) -> None:
+        """Cancel what another process asked to cancel, or what a worker did not hear of before."""
+        if record.unheard is None and record.operation.status is not OperationStatus.CANCELLING:
+            record.unheard = await self._transitions.stored(self._archive.cancel_request, record.operation_id)
+        if record.unheard is not None:
+            with suppress(WorkerUnavailable):
+                await self.cancel(record, record.unheard.reason)
 
     async def _pull_source(
         self, record: Record, source: OperationSource, *, force_refresh: bool = False, wait_seconds: float = 0
     ) -> None:
+        self._records.tally.pull(is_remote=source.is_remote)
         try:
             state = await source.pull(force_refresh=force_refresh, wait_seconds=wait_seconds)
         except WorkerUnavailable:
             await self._unanswered(record)
         except OperationNotFound:
-            await self._transitions.finish(record, Ending(OperationStatus.FAILED, error=WORKER_LOST))
+            await self._lost(record)
         else:
             record.failed_pulls = 0
             await self.apply(record, state)
@@ -161,6 +177,9 @@ class Pulls:
             self._show(record, stale=True)
         if verdict := self._health.assess_lost(record.failed_pulls, self._clock() - record.silent_since):
             await self._give_up(record, verdict)
+
+    async def _lost(self, record: Record) -> None:
+        await self._give_up(record, WORKER_LOST)
 
     async def _give_up(self, record: Record, verdict: ErrorInfo) -> None:
         await self._transitions.finish(record, Ending(OperationStatus.FAILED, error=verdict))

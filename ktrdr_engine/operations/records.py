@@ -9,10 +9,11 @@ from weakref import WeakValueDictionary
 
 import anyio
 
-from ktrdr_engine.operations.archive import Artefacts
+from ktrdr_engine.operations.archive import Artefacts, CancelRequest
 from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.operations.models import Operation, OperationStatus
 from ktrdr_engine.operations.sources import OperationSource
+from ktrdr_engine.operations.tally import Tally
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +32,7 @@ class Record:
         pulling: Held by the one reader that pulls.
         writing: Held by the one transition that is being stored.
         waiting: Held by the one reader that waits on a worker.
+        unheard: A wish to cancel that the worker has not heard yet.
         ended: Set when the operation is final.
         is_claimed: Work was given to it; it can be given only once.
         run_scope: Cancels the task that waits for a slot or for the work.
@@ -48,6 +50,7 @@ class Record:
     pulling: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
     writing: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
     waiting: anyio.Lock = field(default_factory=anyio.Lock)
+    unheard: CancelRequest | None = None
     ended: anyio.Event = field(default_factory=anyio.Event)
     is_claimed: bool = False
     run_scope: anyio.CancelScope | None = None
@@ -65,12 +68,13 @@ class Record:
 
 
 class Records:
-    """All records of the process: the live ones, and the newest finished operations without their machinery."""
+    """All records of the process: the live ones, the newest finished operations without their machinery, the counts."""
 
     def __init__(self, retained: int) -> None:
         self._retained = retained
         self.live: dict[str, Record] = {}
         self.finished: OrderedDict[str, Operation] = OrderedDict()
+        self.tally = Tally()
         self._tokens: WeakValueDictionary[str, CancellationToken] = WeakValueDictionary()
 
     def add(self, record: Record) -> None:

@@ -46,7 +46,8 @@ class LocalRuns:
             except Exception:
                 # The top of an operation's task: a bridge that cannot be read, or a thread that cannot be started,
                 # must not take the service down, nor leave the operation running.
-                logger.exception("Operation %s could not be concluded", record.operation_id)
+                extra = {"operation_id": record.operation_id}
+                logger.exception("Operation %s could not be concluded", record.operation_id, extra=extra)
                 record.source = None
                 await self._transitions.finish(record, Ending(OperationStatus.FAILED, error=DEFECT))
             finally:
@@ -75,13 +76,13 @@ def _carried_out(work: Callable[[], Outcome], operation_id: str) -> Ending:
         partial = cancelled.partial if isinstance(cancelled.partial, Outcome) else None
         return Ending(OperationStatus.CANCELLED, partial)
     except KtrdrError as error:
-        logger.warning("Operation %s failed: %s", operation_id, error.message)
+        logger.warning("Operation %s failed: %s", operation_id, error.message, extra={"operation_id": operation_id})
         return failed(error)
     except MemoryError:
         return Ending(OperationStatus.FAILED, error=OUT_OF_MEMORY)
     except BaseException:
         # BaseException: a SystemExit or a foreign CancelledError in a thread must not leave the operation running.
-        logger.exception("Operation %s failed", operation_id)
+        logger.exception("Operation %s failed", operation_id, extra={"operation_id": operation_id})
         return Ending(OperationStatus.FAILED, error=DEFECT)
 
 

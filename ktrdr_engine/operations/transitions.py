@@ -5,6 +5,7 @@ Progress is no transition (`pulls`). A final status is never left again. What a 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -21,6 +22,7 @@ from ktrdr_engine.operations.history import NO_HISTORY, FinishedHistory
 from ktrdr_engine.operations.models import Operation, OperationStatus, Outcome
 from ktrdr_engine.operations.records import Record, Records
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _UNSAVED = "Not stored yet, kept in memory and tried again at the next query: "
 
@@ -59,6 +61,8 @@ class Transitions:
             if record.operation.status is OperationStatus.PENDING and not record.token.is_cancelled:
                 now = self._now()
                 await self._advance(record, status=OperationStatus.RUNNING, started_at=now, updated_at=now)
+                extra = {"operation_id": record.operation_id}
+                logger.info("Operation %s runs (%s)", record.operation_id, record.operation.execution, extra=extra)
         return record.operation.status is OperationStatus.RUNNING
 
     async def link(self, record: Record, worker_url: str, remote_id: str) -> None:
@@ -164,8 +168,16 @@ class Transitions:
             record.unsaved = None
             self._records.retire(record)
         record.source = None
+        if not record.ended.is_set():
+            self._note_end(record)
         record.ended.set()
         return True
+
+    def _note_end(self, record: Record) -> None:
+        operation = record.operation
+        self._records.tally.end(operation)
+        extra = {"operation_id": operation.operation_id}
+        logger.info("Operation %s ended %s", operation.operation_id, operation.status, extra=extra)
 
 
 async def _last_look(record: Record) -> Operation:
