@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from ktrdr_engine.bars.store import BarStore
@@ -11,6 +12,10 @@ from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.inference.library import ModelLibrary
 from ktrdr_engine.settings import Settings
 from ktrdr_engine.strategy.library import StrategyLibrary
+
+# No test judges by the clock: a first call may compile a kernel.
+hypothesis.settings.register_profile("ktrdr", deadline=None)
+hypothesis.settings.load_profile("ktrdr")
 
 
 @pytest.fixture(scope="session")

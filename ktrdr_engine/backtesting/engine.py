@@ -11,7 +11,7 @@ from ktrdr_engine.backtesting.models import BacktestResults
 from ktrdr_engine.backtesting.observer import BridgeObserver
 from ktrdr_engine.backtesting.results import make_results
 from ktrdr_engine.errors import OperationCancelled
-from ktrdr_engine.features import indicators
+from ktrdr_engine.features import fuzzy, indicators
 from ktrdr_engine.features.matrix import FeatureMatrix, build_features
 from ktrdr_engine.metrics import curve
 from ktrdr_engine.operations.cancellation import CancellationToken
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 def warm_up() -> None:
     """Load what the first run would otherwise wait for: TA-Lib and the compiled kernels."""
     indicators.warm_up()
+    fuzzy.warm_up()
     simulator.warm_up()
     curve.warm_up()
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr_engine.errors import StrategyError, did_you_mean
+from ktrdr_engine.features.kernel import trapezoid
 from ktrdr_engine.features.registry import MEMBERSHIPS
 
 Column = NDArray[np.float64]
@@ -59,6 +60,11 @@ def fill(function: str, x: Column, parameters: Sequence[float], out: Column) -> 
         _SHAPES[function](x, parameters, out)
 
 
+def warm_up() -> None:
+    """Compile the trapezoid, or load it from the cache."""
+    _ = trapezoid.compiled
+
+
 def _triangular(x: Column, parameters: Sequence[float], out: Column) -> None:
     a, b, c = parameters
     _trapezoidal(x, (a, b, b, c), out)
@@ -66,20 +72,7 @@ def _triangular(x: Column, parameters: Sequence[float], out: Column) -> None:
 
 def _trapezoidal(x: Column, parameters: Sequence[float], out: Column) -> None:
     a, b, c, d = parameters
-    falling = np.empty_like(x)
-    _side(x, a, b, rises=True, out=out)
-    _side(x, d, c, rises=False, out=falling)
-    np.minimum(out, falling, out=out)
-    np.clip(out, 0.0, 1.0, out=out)
-
-
-def _side(x: Column, foot: float, top: float, *, rises: bool, out: Column) -> None:
-    """Write the line that is 0 at `foot` and 1 at `top`, or, where they meet, the step that is 1 on its inner side."""
-    np.subtract(x, foot, out=out)
-    if foot != top:
-        np.divide(out, top - foot, out=out)
-    else:
-        np.heaviside(out if rises else np.negative(out, out=out), 1.0, out=out)
+    trapezoid(np.ravel(x), float(a), float(b), float(c), float(d), np.ravel(out))
 
 
 def _gaussian(x: Column, parameters: Sequence[float], out: Column) -> None:
