@@ -58,7 +58,7 @@ esac
 
 url=${2-$(value_of "$URL_VARIABLE")}
 if [ $# -lt 2 ] && [ -z "$url" ]; then url=$DEFAULT_URL; fi
-if ! LC_ALL=C awk -v url="$url" 'BEGIN { exit url !~ /^https?:\/\/[A-Za-z0-9._~:\/@%\[\]-]+$/ }'; then
+if ! LC_ALL=C awk -v url="$url" 'BEGIN { exit url !~ /^https?:\/\/[A-Za-z0-9._~:\/%\[\]-]+$/ }'; then
     refuse "'$url' is no URL of a worker: use http://host:port"
 fi
 

@@ -96,6 +96,7 @@ def test_it_reads_the_file_as_the_settings_do(tmp_path: Path, text: str) -> None
         (("remote", "http://a:1\nKTRDR_WORKER_TOKEN=x"), "no URL"),
         (("remote", "http://a:1 # b"), "no URL"),
         (("remote", "http://$HOME"), "no URL"),
+        (("remote", "http://user:secret@a:1"), "no URL"),
     ],
 )
 def test_nonsense_is_refused_with_the_usage_and_changes_nothing(
