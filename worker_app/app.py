@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from ktrdr_engine.operations.addresses import is_loopback
 from ktrdr_engine.operations.http import ERROR_HANDLERS, operation_routes
+from ktrdr_engine.operations.http_hosts import KnownHosts
 from ktrdr_engine.operations.http_token import BearerToken
-from worker_app.loopback import LoopbackOnly
 
 if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
 
 SERVICE = "ktrdr-worker"
+_REFUSAL = "Without KTRDR_WORKER_TOKEN the worker answers programs on this machine only, under a loopback address."
 
 
 def create_app(application: Application, *, token: str | None = None) -> Starlette:
@@ -27,7 +29,11 @@ def create_app(application: Application, *, token: str | None = None) -> Starlet
         application: What it serves: open, and set up to run everything locally.
         token: What callers must carry; None: nothing, but they must be on this machine and no web page.
     """
-    guard = Middleware(BearerToken, token=token) if token else Middleware(LoopbackOnly)
+    guard = (
+        Middleware(BearerToken, token=token)
+        if token
+        else Middleware(KnownHosts, is_known=is_loopback, refusal=_REFUSAL)
+    )
     return Starlette(
         routes=operation_routes(application.operations, application.start_routes, service=SERVICE),
         middleware=[guard],

@@ -11,13 +11,13 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, NoReturn
 
 import anyio
 import anyio.to_thread
 
 from ktrdr_engine import __version__
+from ktrdr_engine.cli.listening import add_listening_options, require_token_beyond_loopback
 from ktrdr_engine.cli.signals import ending_signals
 from ktrdr_engine.errors import KtrdrError
 from ktrdr_engine.logs import set_up_logging
@@ -42,13 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = load_settings().model_copy(update={"use_remote_backtest_service": False})
+        require_token_beyond_loopback(
+            options.host, settings.ktrdr_worker_token, variable="KTRDR_WORKER_TOKEN", same="on the server"
+        )
     except KtrdrError as error:
         return _refuse(error.message)
-    if not _is_loopback(options.host) and settings.ktrdr_worker_token is None:
-        return _refuse(
-            f"--host {options.host} can be reached from other machines: set KTRDR_WORKER_TOKEN (the same on the "
-            "server), or listen on 127.0.0.1."
-        )
     set_up_logging(options.log_level, settings.ktrdr_log_format)
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     code = _DEFECT
@@ -68,8 +66,8 @@ def _leave(code: int) -> NoReturn:
 
 async def _serve(settings: Settings, options: argparse.Namespace) -> int:
     from ktrdr_engine.composition import open_application
+    from ktrdr_engine.operations.http_serving import make_server
     from worker_app.app import create_app
-    from worker_app.serving import make_server
 
     async with open_application(settings, state=settings.ktrdr_home / _STATE_FOLDER) as application:
         await anyio.to_thread.run_sync(application.warm_up)
@@ -106,15 +104,6 @@ async def _hurry(again: anyio.Event, draining: anyio.CancelScope) -> None:
     draining.cancel()
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ktrdr-worker",
@@ -122,8 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Configuration comes from the environment and .env: KTRDR_HOME, KTRDR_WORKER_TOKEN and others.",
     )
     parser.add_argument("--version", action="version", version=f"ktrdr-worker {__version__}")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=_DEFAULT_PORT, help=f"port (default: {_DEFAULT_PORT})")
+    add_listening_options(parser, port=_DEFAULT_PORT)
     parser.add_argument(
         "--drain-seconds", type=float, default=5.0, help="how long running work may go on after SIGTERM (default: 5)"
     )
@@ -131,13 +119,6 @@ def _parser() -> argparse.ArgumentParser:
         "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="what goes to stderr"
     )
     return parser
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65_535:
-        raise ValueError(text)
-    return number
 
 
 def _refuse(message: str) -> int:

@@ -1,4 +1,4 @@
-"""The uvicorn server as the worker uses it: logs to stderr only, no access log, no signal handlers of its own."""
+"""The uvicorn server as every main uses it: no log set-up, no access log and no signal handlers of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CLOSE_SECONDS = 1
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Leave signals to `main`, which lets running work end first."""
+        """Leave signals to the main, which lets running work end first."""
         yield
 
 

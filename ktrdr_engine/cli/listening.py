@@ -1,0 +1,43 @@
+"""The options and rules of every main that listens: where, and that beyond loopback there must be a token."""
+
+from __future__ import annotations
+
+import argparse
+
+from ktrdr_engine.errors import InvalidRequest
+from ktrdr_engine.operations.addresses import is_loopback
+
+DEFAULT_HOST = "127.0.0.1"
+_MAX_PORT = 65_535
+
+
+def add_listening_options(parser: argparse.ArgumentParser, *, port: int) -> None:
+    """Add --host and --port."""
+    parser.add_argument("--host", default=DEFAULT_HOST, help=f"address to listen on (default: {DEFAULT_HOST})")
+    parser.add_argument("--port", type=_port, default=port, help=f"port, 0 for any free one (default: {port})")
+
+
+def require_token_beyond_loopback(host: str, token: object | None, *, variable: str, same: str) -> None:
+    """Check that who can reach `host` must also have a token.
+
+    Args:
+        host: Where the server shall listen.
+        token: What callers must carry, if set.
+        variable: The environment variable that holds it.
+        same: Who else must know it, for the message.
+
+    Raises:
+        InvalidRequest: Other machines could ask without a token.
+    """
+    if token is None and not is_loopback(host):
+        raise InvalidRequest(
+            f"--host {host} can be reached from other machines: set {variable} (the same {same}), "
+            f"or listen on {DEFAULT_HOST}."
+        )
+
+
+def _port(text: str) -> int:
+    number = int(text) if text.isdecimal() else _MAX_PORT + 1
+    if number > _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number from 0 to {_MAX_PORT}")
+    return number
