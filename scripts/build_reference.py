@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ktrdr_engine.features.registry import INDICATORS, MEMBERSHIPS
 from ktrdr_engine.features.specs import IndicatorSpec
+from ktrdr_engine.operations.exposition import families
+from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.settings import Settings
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -20,6 +22,7 @@ def pages() -> dict[str, str]:
     return {
         "indicators.md": "\n".join(_indicators()) + "\n",
         "configuration.md": "\n".join(_configuration()) + "\n",
+        "prometheus.md": "\n".join(_prometheus()) + "\n",
     }
 
 
@@ -60,6 +63,18 @@ def _configuration() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
         default = _COMPUTED.get(name) or str(field.default).lower()
         yield f"| `{name.upper()}` | {default} | {field.description} |"
+
+
+def _prometheus() -> Iterator[str]:
+    yield "# Numbers for Prometheus"
+    yield from ("", _MADE_BY, "")
+    yield "`GET /metrics` on the worker and on the HTTP server shows these, and the process's own. Where a token is set,"
+    yield "Prometheus needs it, too (`authorization: {credentials: ...}`). Counts begin with the process; what lasts is"
+    yield "the history of operations."
+    yield from ("", "| name | type | meaning |", "|---|---|---|")
+    for family in families(OperationsService(), "ktrdr-worker"):
+        suffix = "_total" if family.type == "counter" else ""
+        yield f"| `{family.name}{suffix}` | {family.type} | {family.documentation} |"
 
 
 _COMPUTED = {

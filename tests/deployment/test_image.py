@@ -71,7 +71,7 @@ def test_a_container_becomes_healthy_runs_a_backtest_and_ends_on_sigterm(image: 
     (image.root / "var/lib/ktrdr").mkdir()
     container = image.start(command, target, TOKENS)
     try:
-        while image.start(check, target, {}).wait() != 0:
+        while not succeeds(image, check, target):
             assert container.poll() is None, container.communicate()[1]
         operation = backtest(int(port), TOKENS[f"KTRDR_{target.upper()}_TOKEN"])
         assert operation["status"] == "COMPLETED"
@@ -83,6 +83,12 @@ def test_a_container_becomes_healthy_runs_a_backtest_and_ends_on_sigterm(image: 
     assert output == ""
     assert "Traceback" not in log
     assert all(isinstance(json.loads(line), dict) for line in log.splitlines())
+
+
+def succeeds(image: Image, command: list[str], target: str) -> bool:
+    with image.start(command, target, {}) as process:
+        process.communicate()
+    return process.returncode == 0
 
 
 def backtest(port: int, token: str) -> dict[str, object]:
