@@ -68,7 +68,7 @@ def _configuration() -> Iterator[str]:
 def _prometheus() -> Iterator[str]:
     yield "# Numbers for Prometheus"
     yield from ("", _MADE_BY, "")
-    yield "`GET /metrics` on the worker and on the HTTP server shows these, and the process's own. Where a token is set,"
+    yield "`GET /metrics` on the worker and on the HTTP server shows these and the process's own. Where a token is set,"
     yield "Prometheus needs it, too (`authorization: {credentials: ...}`). Counts begin with the process; what lasts is"
     yield "the history of operations."
     yield from ("", "| name | type | meaning |", "|---|---|---|")
