@@ -16,6 +16,7 @@ from ktrdr_engine.operations.models import Operation
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.starting import StartRoute
 from ktrdr_engine.operations.store import OperationStore
+from ktrdr_engine.operations.workers import Workers
 from ktrdr_engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,15 +28,17 @@ if TYPE_CHECKING:
 class Application:
     """Everything a deployable serves. Libraries are imported when they are first used."""
 
-    def __init__(self, settings: Settings, operations: OperationsService) -> None:
+    def __init__(self, settings: Settings, operations: OperationsService, workers: Workers) -> None:
         self.settings = settings
         self.operations = operations
+        self.workers = workers
+        remote = settings.use_remote_backtest_service
         self.backtesting = BacktestingService(
             operations,
             strategies=lambda: self.strategies,
             models=lambda: self.models,
             bars=lambda: self.bars,
-            use_remote=settings.use_remote_backtest_service,
+            worker=workers.at(settings.remote_backtest_service_url) if remote else None,
         )
 
     @cached_property
@@ -88,12 +91,15 @@ async def open_application(settings: Settings, *, state: Path | None = None) -> 
         settings: What the deployment says.
         state: Where operations are recorded, if not in `ktrdr_home`.
     """
+    token = settings.ktrdr_worker_token
+    workers = Workers(settings.remote_backtest_service_url, token.get_secret_value() if token else None)
     service = OperationsService(
         OperationStore(state or settings.ktrdr_home),
         cache_ttl=settings.operations_cache_ttl,
         max_concurrent=settings.ktrdr_max_concurrent_operations,
         max_queued=settings.ktrdr_max_queued_operations,
         health=HealthService(settings.ktrdr_stuck_after_seconds),
+        connect=workers.at,
     )
-    async with service as operations:
-        yield Application(settings, operations)
+    async with workers, service as operations:
+        yield Application(settings, operations, workers)

@@ -19,7 +19,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
     use_remote_backtest_service: bool = Field(False, description="true: backtests run on the worker")
-    remote_backtest_service_url: str = Field("http://localhost:5003", description="where the worker is")
+    remote_backtest_service_url: str = Field(
+        "http://localhost:5003",
+        pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$",
+        description="where the worker is, such as http://localhost:5003",
+    )
     ktrdr_worker_token: SecretStr | None = Field(None, description="bearer token between server and worker")
     ktrdr_server_token: SecretStr | None = Field(None, description="bearer token for the HTTP transports")
     operations_cache_ttl: float = Field(1.0, ge=0, le=3600, description="seconds a pulled state stays fresh")

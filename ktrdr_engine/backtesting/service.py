@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ktrdr_engine.inference.library import ModelLibrary
     from ktrdr_engine.operations.cancellation import CancellationToken
     from ktrdr_engine.operations.service import OperationsService
+    from ktrdr_engine.operations.sources import Worker
     from ktrdr_engine.strategy.library import StrategyLibrary
 
 
@@ -28,11 +29,12 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
         strategies: Returns the strategies; called in a thread, with the first request.
         models: The same for models.
         bars: The same for prices.
-        use_remote: Whether backtests run on the worker.
+        worker: Where backtests run, if not here.
     """
 
     operation_type = OperationType.BACKTESTING
     kind_word = "backtest"
+    start_path = "/backtests/start"
 
     def __init__(
         self,
@@ -41,9 +43,9 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
         strategies: Callable[[], StrategyLibrary],
         models: Callable[[], ModelLibrary],
         bars: Callable[[], BarStore],
-        use_remote: bool = False,
+        worker: Worker | None = None,
     ) -> None:
-        super().__init__(operations, use_remote=use_remote)
+        super().__init__(operations, worker=worker)
         self._strategies = strategies
         self._models = models
         self._bars = bars

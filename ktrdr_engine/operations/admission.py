@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ktrdr_engine.errors import EngineError, InvalidRequest, QueueFull, ShuttingDown
-from ktrdr_engine.operations.archive import Archive
+from ktrdr_engine.operations.archive import Archive, WorkerLink
 from ktrdr_engine.operations.models import (
     Execution,
     Operation,
@@ -34,6 +34,7 @@ class Draft(NamedTuple):
     kind_word: str
     metadata: Mapping[str, Any]
     execution: Execution
+    link: WorkerLink | None = None
 
 
 class Admission:
@@ -66,7 +67,11 @@ class Admission:
         admitted_id = None
         try:
             admitted_id = await self._transitions.stored(
-                self._archive.create, record.operation, idempotency_key=idempotency_key, fingerprint=fingerprint
+                self._archive.create,
+                record.operation,
+                idempotency_key=idempotency_key,
+                fingerprint=fingerprint,
+                link=draft.link,
             )
         finally:
             if admitted_id != record.operation_id:

@@ -73,6 +73,27 @@ class CancelRequest(NamedTuple):
     reason: str | None
 
 
+class WorkerLink(NamedTuple):
+    """On which worker, and under which id there, a remote operation runs."""
+
+    worker_url: str
+    remote_id: str
+
+
+class Adopted(NamedTuple):
+    """A remote operation that this process follows from now on, since the one that did has ended.
+
+    Attributes:
+        operation: Its last recorded state.
+        link: Where it runs.
+        cancel_reason: Why somebody asked to cancel it.
+    """
+
+    operation: Operation
+    link: WorkerLink
+    cancel_reason: str | None
+
+
 class Query(NamedTuple):
     """Which operations to list, newest first.
 
@@ -104,8 +125,10 @@ class Query(NamedTuple):
 class Archive(Protocol):
     """Remembers operations; every call may block and is made in a thread."""
 
-    def create(self, operation: Operation, *, idempotency_key: str | None, fingerprint: str) -> str:
-        """Record a new operation; return its id, or that of the one the key started before.
+    def create(
+        self, operation: Operation, *, idempotency_key: str | None, fingerprint: str, link: WorkerLink | None = None
+    ) -> str:
+        """Record a new operation, with where it runs; return its id, or that of the one the key started before.
 
         Raises:
             OperationConflict: The key was used for another request.
@@ -144,6 +167,22 @@ class Archive(Protocol):
 
         Raises:
             StorageError: It cannot be recorded.
+        """
+        ...
+
+    def find_link(self, operation_id: str) -> WorkerLink | None:
+        """Return where a remote operation runs, or ran.
+
+        Raises:
+            StorageError: It cannot be read.
+        """
+        ...
+
+    def adopt(self, operation_id: str) -> Adopted | None:
+        """Take over an unfinished remote operation from a process that has ended; None: there is nothing to take.
+
+        Raises:
+            StorageError: It cannot be read, or the change cannot be recorded.
         """
         ...
 
@@ -190,6 +229,7 @@ class _Kept:
     history: FinishedHistory | None = None
     tables: dict[str, Table] = field(default_factory=dict)
     headline: str | None = None
+    link: WorkerLink | None = None
 
 
 _TABLES_KEPT = 32
@@ -205,14 +245,16 @@ class MemoryArchive:
         self._with_tables: deque[_Kept] = deque()
         self._lock = threading.Lock()
 
-    def create(self, operation: Operation, *, idempotency_key: str | None, fingerprint: str) -> str:
+    def create(
+        self, operation: Operation, *, idempotency_key: str | None, fingerprint: str, link: WorkerLink | None = None
+    ) -> str:
         """Record a new operation, or find the one the key started."""
         with self._lock:
             if idempotency_key is not None:
                 use = self._keys.setdefault(idempotency_key, KeyUse(operation.operation_id, fingerprint))
                 if use.check(idempotency_key, fingerprint) != operation.operation_id:
                     return use.operation_id
-            self._kept[operation.operation_id] = _Kept(operation)
+            self._kept[operation.operation_id] = _Kept(operation, link=link)
             self._forget_oldest()
             return operation.operation_id
 
@@ -230,6 +272,8 @@ class MemoryArchive:
         """Record the end."""
         kept = _Kept(operation, artefacts.history(), dict(artefacts.tables), artefacts.headline)
         with self._lock:
+            earlier = self._kept.get(operation.operation_id)
+            kept.link = earlier.link if earlier else None
             self._kept[operation.operation_id] = kept
             self._with_tables.append(kept)
             if len(self._with_tables) > _TABLES_KEPT:
@@ -237,7 +281,18 @@ class MemoryArchive:
         return Stored(operation)
 
     def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:
-        """Do nothing: no other process reads this."""
+        """Record where a remote operation runs."""
+        if kept := self._kept.get(operation_id):
+            kept.link = WorkerLink(worker_url, remote_id)
+
+    def find_link(self, operation_id: str) -> WorkerLink | None:
+        """Return where a remote operation runs, or ran."""
+        kept = self._kept.get(operation_id)
+        return kept.link if kept else None
+
+    def adopt(self, operation_id: str) -> Adopted | None:
+        """Return None: there is no other process to take over from."""
+        return None
 
     def request_cancel(self, operation_id: str, reason: str | None) -> Stored | None:
         """Return what is recorded: no other process runs anything of this."""

@@ -7,9 +7,8 @@ Kind-blind: what can be started comes as `StartRoute`s. Requests are read in `ht
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +17,7 @@ from starlette.types import ExceptionHandler
 
 from ktrdr_engine import __version__
 from ktrdr_engine.errors import InvalidRequest
+from ktrdr_engine.operations.exposition import CONTENT_TYPE, Exposition
 from ktrdr_engine.operations.http_openapi import describe
 from ktrdr_engine.operations.http_replies import (
     Answer,
@@ -39,29 +39,10 @@ from ktrdr_engine.operations.http_requests import (
 )
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.starting import StartRoute
+from ktrdr_engine.operations.wire import API, HealthReply, StartedReply
 
-API = "/api/v1"
 ERROR_HANDLERS: dict[Any, ExceptionHandler] = {HTTPException: http_exception_reply, Exception: defect_reply}
 """For the app that mounts the routes: refusals by the framework itself, in our form."""
-
-
-class StartedReply(BaseModel):
-    """The handle of an operation that was accepted."""
-
-    operation_id: str
-    status: Literal["started"] = "started"
-    message: str
-
-
-class HealthReply(BaseModel):
-    """How a deployable is; `capacity` operations can run at once."""
-
-    status: Literal["ok", "stopping"]
-    service: str
-    version: str
-    running: int
-    queued: int
-    capacity: int
 
 
 def operation_routes(
@@ -76,7 +57,7 @@ def operation_routes(
     """
     face = _Face(operations, service)
     one = f"{API}/operations/{{operation_id}}"
-    description = describe(starts, StartedReply, HealthReply)
+    description = describe(starts)
 
     async def openapi(request: Request) -> Response:
         return data_reply(description)
@@ -92,6 +73,7 @@ def operation_routes(
         _route(f"{one}/tables/{{name}}", "GET", face.table),
         _route(f"{one}/cancel", "DELETE", face.cancel),
         _route("/health", "GET", face.health),
+        _route("/metrics", "GET", face.exposition),
         _route("/openapi.json", "GET", openapi),
     ]
 
@@ -102,6 +84,7 @@ class _Face:
     def __init__(self, operations: OperationsService, service: str) -> None:
         self._operations = operations
         self._service = service
+        self._exposition = Exposition(operations, service=service)
 
     def starting(self, start: StartRoute) -> Answer:
         async def started(request: Request) -> Response:
@@ -134,6 +117,9 @@ class _Face:
     async def cancel(self, request: Request) -> Response:
         query = read_query(request, CancelQuery)
         return model_reply(await self._operations.cancel_operation(_id(request), query.reason))
+
+    async def exposition(self, request: Request) -> Response:
+        return Response(self._exposition.text(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
     async def health(self, request: Request) -> Response:
         load = self._operations.load

@@ -9,7 +9,6 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from ktrdr_engine import __version__
-from ktrdr_engine.operations.http_replies import ErrorReply
 from ktrdr_engine.operations.http_requests import (
     CancelQuery,
     ListQuery,
@@ -19,14 +18,14 @@ from ktrdr_engine.operations.http_requests import (
 )
 from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage, TablePage
 from ktrdr_engine.operations.starting import StartRoute
+from ktrdr_engine.operations.wire import API, ErrorReply, HealthReply, StartedReply
 
 Json = dict[str, Any]
 
-_API = "/api/v1"
 _ABOUT = "Start long computations, then pull their state. Times are ISO-8601 UTC, ratios are fractions."
 _REF = "#/components/schemas/{model}"
 _ID = "op_backtest_20250103_k3v9x2m7qa"
-_REPLIES = (Operation, OperationPage, MetricsPage, TablePage, ErrorReply)
+_REPLIES = (Operation, OperationPage, MetricsPage, TablePage, StartedReply, HealthReply, ErrorReply)
 _MEANINGS = {
     400: "Malformed: an unknown or repeated query parameter, or a body that is no JSON object",
     401: "No token, or a wrong one",
@@ -41,22 +40,22 @@ _MEANINGS = {
 _KEY_SCHEMA: Json = {"type": "string", "minLength": 1, "maxLength": 200}
 
 
-def describe(starts: Sequence[StartRoute], started: type[BaseModel], health: type[BaseModel]) -> Json:
+def describe(starts: Sequence[StartRoute]) -> Json:
     """Return the description of everything `http.operation_routes` serves for these starts."""
-    paths = {path: item for start in starts for path, item in _start_paths(start, started).items()}
+    paths = {path: item for start in starts for path, item in _start_paths(start).items()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "ktrdr operations", "version": __version__, "description": _ABOUT},
-        "paths": {**paths, **_operation_paths(), **_plain_paths(health)},
+        "paths": {**paths, **_operation_paths(), **_plain_paths()},
         "components": {
-            "schemas": _schemas(starts, started, health),
+            "schemas": _schemas(starts),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"token": []}, {}],
     }
 
 
-def _start_paths(start: StartRoute, started: type[BaseModel]) -> Json:
+def _start_paths(start: StartRoute) -> Json:
     key = {
         "name": "Idempotency-Key",
         "in": "header",
@@ -74,22 +73,22 @@ def _start_paths(start: StartRoute, started: type[BaseModel]) -> Json:
                 "responses": {
                     "202": {
                         "description": "Accepted; its state is at the operation's address",
-                        "content": _content(started.__name__),
+                        "content": _content(StartedReply.__name__),
                     },
                     **_errors(400, 401, 409, 413, 422, 429, 500, 503),
                 },
             }
         }
-        for path, name in ((start.path, word), (_API + start.path, f"{word}_v1"))
+        for path, name in ((start.path, word), (API + start.path, f"{word}_v1"))
     }
 
 
 def _operation_paths() -> Json:
-    one = f"{_API}/operations/{{operation_id}}"
+    one = f"{API}/operations/{{operation_id}}"
     table = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "examples": ["trades"]}}
     lost = (400, 401, 404, 422, 500, 503)
     return {
-        f"{_API}/operations": {
+        f"{API}/operations": {
             "get": _get(
                 "list_operations", "List operations, newest first", ListQuery, OperationPage, (400, 401, 422, 500, 503)
             )
@@ -113,14 +112,24 @@ def _operation_paths() -> Json:
     }
 
 
-def _plain_paths(health: type[BaseModel]) -> Json:
+def _plain_paths() -> Json:
     return {
         "/health": {
             "get": {
                 "operationId": "health",
                 "summary": "Show how the server is; needs no token",
                 "security": [],
-                "responses": {"200": {"description": "It answers", "content": _content(health.__name__)}},
+                "responses": {"200": {"description": "It answers", "content": _content(HealthReply.__name__)}},
+            }
+        },
+        "/metrics": {
+            "get": {
+                "operationId": "exposition",
+                "summary": "Show the server's own numbers, for Prometheus",
+                "responses": {
+                    "200": {"description": "Text", "content": {"text/plain": {"schema": {"type": "string"}}}},
+                    **_errors(401),
+                },
             }
         },
         "/openapi.json": {
@@ -165,10 +174,8 @@ def _inlined(field: Json, schema: Mapping[str, Any]) -> Json:
     return {key: value for key, value in merged.items() if key != "title" and value is not None}
 
 
-def _schemas(starts: Sequence[StartRoute], started: type[BaseModel], health: type[BaseModel]) -> Json:
-    _, replies = models_json_schema(
-        [(model, "serialization") for model in (*_REPLIES, started, health)], ref_template=_REF
-    )
+def _schemas(starts: Sequence[StartRoute]) -> Json:
+    _, replies = models_json_schema([(model, "serialization") for model in _REPLIES], ref_template=_REF)
     _, requests = models_json_schema([(start.request, "validation") for start in starts], ref_template=_REF)
     schemas: Json = {**replies.get("$defs", {}), **requests.get("$defs", {})}
     for start in starts:

@@ -25,6 +25,7 @@ from ktrdr_engine.errors import (
 )
 from ktrdr_engine.operations.endings import error_info
 from ktrdr_engine.operations.models import ErrorInfo, to_json
+from ktrdr_engine.operations.wire import ErrorReply
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +52,6 @@ _DEFECT = ErrorInfo(
     code="internal",
     message="This failed inside ktrdr. It is a defect, not your request; the server's log has the details.",
 )
-
-
-class ErrorReply(BaseModel):
-    """Every reply that is not a success."""
-
-    error: ErrorInfo
 
 
 class Refused(Exception):

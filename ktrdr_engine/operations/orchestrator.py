@@ -6,20 +6,23 @@ A kind is one subclass. Which kinds exist is `composition`'s business.
 from __future__ import annotations
 
 import hashlib
+import secrets
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar, Generic, TypeVar
 
 import anyio
 import anyio.to_thread
 from pydantic import BaseModel
 
-from ktrdr_engine.errors import WorkerUnavailable
+from ktrdr_engine.errors import KtrdrError, OperationConflict, OperationNotFound, WorkerUnavailable
+from ktrdr_engine.operations.archive import WorkerLink
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.operations.models import Operation, OperationType, Outcome
 from ktrdr_engine.operations.service import OperationsService
+from ktrdr_engine.operations.sources import Worker
 
 RequestT = TypeVar("RequestT", bound=BaseModel)
 JobT = TypeVar("JobT")
@@ -29,19 +32,21 @@ BridgeT = TypeVar("BridgeT", bound=ProgressBridge)
 class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
     """Turn requests of one kind into operations.
 
-    A subclass sets `operation_type` and `kind_word`, and implements `prepare`, `describe`, `make_bridge` and `run`.
+    A subclass sets `operation_type`, `kind_word` and `start_path`, and implements `prepare`, `describe`,
+    `make_bridge` and `run`.
 
     Args:
         operations: Where the operations live.
-        use_remote: Whether this kind runs on a worker.
+        worker: Where this kind runs, if not here.
     """
 
     operation_type: ClassVar[OperationType]
     kind_word: ClassVar[str]
+    start_path: ClassVar[str]
 
-    def __init__(self, operations: OperationsService, *, use_remote: bool = False) -> None:
+    def __init__(self, operations: OperationsService, *, worker: Worker | None = None) -> None:
         self._operations = operations
-        self._use_remote = use_remote
+        self._worker = worker
         self._starting: dict[str, anyio.Lock] = {}
 
     async def start(self, request: RequestT, *, idempotency_key: str | None = None) -> Operation:
@@ -55,7 +60,7 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
             OperationConflict: The key was used for another request.
             QueueFull: Too many operations wait.
             StorageError: The operation cannot be recorded.
-            WorkerUnavailable: The kind is to run remotely and cannot.
+            WorkerUnavailable: The kind runs on a worker that does not answer; no operation exists.
         """
         fingerprint = self._fingerprint(request)
         if idempotency_key is None:
@@ -89,17 +94,47 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
             KtrdrError: The work failed; clients see code, message and details.
         """
 
-    async def start_remote(self, job: JobT, metadata: Mapping[str, Any], idempotency_key: str | None) -> Operation:
-        """Start the job on a worker; a kind that can do that overrides this.
+    async def start_remote(
+        self, request: RequestT, worker: Worker, idempotency_key: str | None, fingerprint: str
+    ) -> Operation:
+        """Have the worker check the request and start it, then record the operation that follows it from here.
+
+        The worker comes first: when it refuses or cannot be reached, nothing has to be taken back.
 
         Raises:
-            WorkerUnavailable: This version has no worker.
+            InputError: The worker refused the request.
+            QueueFull: Too many operations wait there.
+            WorkerUnavailable: It cannot be reached.
+            KtrdrError: The operation cannot be recorded here.
         """
-        raise WorkerUnavailable(
-            "Remote execution is not available in this version: unset USE_REMOTE_BACKTEST_SERVICE to run locally."
-        )
+        key = _worker_key(idempotency_key, fingerprint)
+        remote_id = await worker.start(self.start_path, request.model_dump(mode="json"), key)
+        try:
+            operation = await self._operations.create_operation(
+                self.operation_type,
+                await _as_understood(request, worker, remote_id),
+                kind_word=self.kind_word,
+                execution="remote",
+                idempotency_key=idempotency_key,
+                fingerprint=fingerprint,
+                link=WorkerLink(worker.base_url, remote_id),
+            )
+        except KtrdrError:
+            # With a key the caller can repeat, and finds the work it started.
+            if idempotency_key is None:
+                with suppress(KtrdrError):
+                    await worker.cancel_operation(remote_id, "The server could not record it.")
+            raise
+        # A repeat that came first, here or in another process of this home, follows the same work already.
+        with suppress(OperationNotFound, OperationConflict):
+            self._operations.register_remote_proxy(remote_id, worker, operation.operation_id)
+        return operation
 
     async def _start_new(self, request: RequestT, idempotency_key: str | None, fingerprint: str) -> Operation:
+        if self._worker is not None:
+            with anyio.CancelScope(shield=True):
+                remote = await self.start_remote(request, self._worker, idempotency_key, fingerprint)
+            return remote
         # Nothing exists yet: a caller that goes away need not wait for the thread.
         job = await anyio.to_thread.run_sync(self.prepare, request, abandon_on_cancel=True)
         with anyio.CancelScope(shield=True):
@@ -108,8 +143,6 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
 
     async def _start_prepared(self, job: JobT, idempotency_key: str | None, fingerprint: str) -> Operation:
         metadata = self.describe(job)
-        if self._use_remote:
-            return await self.start_remote(job, metadata, idempotency_key)
         operation = await self._operations.create_operation(
             self.operation_type,
             metadata,
@@ -135,3 +168,22 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
             statistics = lock.statistics()
             if not statistics.locked and not statistics.tasks_waiting:
                 self._starting.pop(key, None)
+
+
+async def _as_understood(request: BaseModel, worker: Worker, remote_id: str) -> dict[str, Any]:
+    """Return what the worker made of a request: names resolved, defaults filled in."""
+    try:
+        return (await worker.get_operation(remote_id)).metadata
+    except (WorkerUnavailable, OperationNotFound):
+        return request.model_dump(mode="json")
+
+
+def _worker_key(idempotency_key: str | None, fingerprint: str) -> str:
+    """Return the key under which the worker knows a start.
+
+    Without one of the client's it is used once, so that a reply that got lost can be asked for again. The client's
+    own is not passed on as it is: on the worker, keys of different servers meet.
+    """
+    if idempotency_key is None:
+        return secrets.token_hex(16)
+    return hashlib.sha256(f"{fingerprint} {idempotency_key}".encode()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ktrdr_engine.errors import InvalidRequest, OperationConflict, OperationNotFound
 from ktrdr_engine.operations.archive import Archive, Query, Stored
+from ktrdr_engine.operations.following import Following
 from ktrdr_engine.operations.history import NO_HISTORY
 from ktrdr_engine.operations.models import (
     MetricsPage,
@@ -22,10 +23,11 @@ _ELSEWHERE = "Runs in another process: its progress is not visible here."
 class Reading:
     """Reads the archive, with what this process knows better laid over it."""
 
-    def __init__(self, archive: Archive, records: Records, transitions: Transitions) -> None:
+    def __init__(self, archive: Archive, records: Records, transitions: Transitions, following: Following) -> None:
         self._archive = archive
         self._records = records
         self._transitions = transitions
+        self._following = following
 
     async def load(self, operation_id: str) -> Operation:
         """Return an operation that has no record here.
@@ -97,6 +99,7 @@ class Reading:
         if record is not None and record.unsaved is not None and name in record.unsaved.tables:
             return table_page(record.unsaved.tables[name], offset, limit)
         page = await self._transitions.stored(self._archive.table, operation_id, name, offset, limit)
+        page = page or await self._following.table(operation, name, offset, limit)
         if page is None:
             when = "" if operation.status.is_final else " yet: tables are there once it has ended"
             raise OperationConflict(

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Collection
 from datetime import datetime
 
-from ktrdr_engine.operations.archive import CancelRequest, KeyUse, Query
+from ktrdr_engine.operations.archive import CancelRequest, KeyUse, Query, WorkerLink
 from ktrdr_engine.operations.endings import interrupted
 from ktrdr_engine.operations.models import FINAL_STATUSES, Operation, OperationStatus, OperationSummary
 
@@ -73,6 +73,32 @@ def link(connection: sqlite3.Connection, operation_id: str, worker_url: str, rem
     connection.execute(
         "UPDATE operations SET worker_url=?, remote_id=? WHERE operation_id=?", (worker_url, remote_id, operation_id)
     )
+
+
+def find_link(connection: sqlite3.Connection, operation_id: str) -> WorkerLink | None:
+    """Return where a remote operation runs, or ran."""
+    found = connection.execute(
+        "SELECT worker_url, remote_id FROM operations WHERE operation_id=? AND remote_id IS NOT NULL", (operation_id,)
+    ).fetchone()
+    return WorkerLink(*found) if found else None
+
+
+def remote_at_work(connection: sqlite3.Connection, operation_id: str) -> sqlite3.Row | None:
+    """Return owner, operation, worker_url, remote_id and cancel_reason of an unfinished remote operation."""
+    found: sqlite3.Row | None = connection.execute(
+        "SELECT owner, operation, worker_url, remote_id, cancel_reason FROM operations"
+        f" WHERE operation_id=? AND execution='remote' AND status NOT IN ({_FINAL})",
+        (operation_id,),
+    ).fetchone()
+    return found
+
+
+def give_to(connection: sqlite3.Connection, operation_id: str, owner: str, before: str) -> bool:
+    """Change the owner of an operation, if it is still `before`; return whether it was."""
+    changed = connection.execute(
+        "UPDATE operations SET owner=? WHERE operation_id=? AND owner=?", (owner, operation_id, before)
+    )
+    return changed.rowcount == 1
 
 
 def row(connection: sqlite3.Connection, operation_id: str) -> sqlite3.Row | None:

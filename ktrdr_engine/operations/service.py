@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from ktrdr_engine.errors import OperationConflict
 from ktrdr_engine.operations.admission import Draft
+from ktrdr_engine.operations.archive import WorkerLink
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.operations.client_calls import ClientCalls
@@ -47,11 +48,13 @@ class OperationsService(ClientCalls):
         execution: Execution = "local",
         idempotency_key: str | None = None,
         fingerprint: str | None = None,
+        link: WorkerLink | None = None,
     ) -> Operation:
         """Record a PENDING operation and return it.
 
         With an `idempotency_key` that was used before, return the operation it created then. `fingerprint` tells
-        equal requests from different ones; by default it follows from the metadata.
+        equal requests from different ones; by default it follows from the metadata. `link` says on which worker the
+        work has been started already.
 
         Raises:
             OperationConflict: The key was used for another request, or the service is closing.
@@ -59,7 +62,7 @@ class OperationsService(ClientCalls):
             StorageError: The operation cannot be recorded.
             InvalidRequest: The metadata is not JSON, or the key is empty or too long.
         """
-        draft = Draft(operation_type, kind_word, metadata, execution)
+        draft = Draft(operation_type, kind_word, metadata, execution, link)
         operation_id = await self._admission.admit(draft, idempotency_key, fingerprint)
         record = self._records.live.get(operation_id)
         if record is not None and not record.is_claimed:

@@ -6,8 +6,8 @@ The service treats both alike. No transport here: `RemoteProxy` says what one mu
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import anyio
 
@@ -16,7 +16,7 @@ from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.operations.history import FinishedHistory
 from ktrdr_engine.operations.mirror import Mirror
-from ktrdr_engine.operations.models import MetricsPage, Operation, Progress
+from ktrdr_engine.operations.models import MetricsPage, Operation, Progress, TablePage
 
 logger = logging.getLogger(__name__)
 _PAGES_AT_ONCE = 64
@@ -117,8 +117,30 @@ class RemoteProxy(Protocol):
         """Return the worker's history after `cursor`."""
         ...
 
+    async def get_table(self, operation_id: str, name: str, offset: int = 0, limit: int = 100) -> TablePage:
+        """Return rows of a result table of the worker's.
+
+        Raises:
+            OperationConflict: There is no such table, or not yet.
+        """
+        ...
+
     async def cancel_operation(self, operation_id: str, reason: str | None = None) -> Operation:
         """Ask the worker to stop; return its view afterwards."""
+        ...
+
+
+class Worker(RemoteProxy, Protocol):
+    """A connection over which work can be started, too."""
+
+    async def start(self, path: str, body: Mapping[str, Any], idempotency_key: str) -> str:
+        """Start work and return its id on the worker.
+
+        Raises:
+            InputError: The worker refused the request.
+            QueueFull: Too much waits there.
+            WorkerUnavailable: It cannot be reached.
+        """
         ...
 
 

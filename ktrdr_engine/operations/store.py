@@ -15,8 +15,9 @@ from pathlib import Path
 
 from ktrdr_engine.errors import StorageError
 from ktrdr_engine.operations import rows
-from ktrdr_engine.operations.archive import Artefacts, CancelRequest, KeyUse, Query, Stored
+from ktrdr_engine.operations.archive import Adopted, Artefacts, CancelRequest, KeyUse, Query, Stored, WorkerLink
 from ktrdr_engine.operations.database import Database
+from ktrdr_engine.operations.endings import interrupted
 from ktrdr_engine.operations.files import ResultFiles
 from ktrdr_engine.operations.history import FinishedHistory
 from ktrdr_engine.operations.models import (
@@ -55,7 +56,9 @@ class OperationStore:
         self._now = now
         self._histories: OrderedDict[str, FinishedHistory] = OrderedDict()
 
-    def create(self, operation: Operation, *, idempotency_key: str | None, fingerprint: str) -> str:
+    def create(
+        self, operation: Operation, *, idempotency_key: str | None, fingerprint: str, link: WorkerLink | None = None
+    ) -> str:
         """Record a new operation of this process; return its id, or that of the one the key started before."""
         owner = self._owner.claim()
 
@@ -63,6 +66,8 @@ class OperationStore:
             if idempotency_key is not None and (use := rows.key_use(connection, idempotency_key)):
                 return use.check(idempotency_key, fingerprint)
             rows.insert(connection, operation, owner, idempotency_key=idempotency_key, fingerprint=fingerprint)
+            if link is not None:
+                rows.link(connection, operation.operation_id, *link)
             return operation.operation_id
 
         return self._database.write(insert)
@@ -92,6 +97,34 @@ class OperationStore:
     def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:
         """Record on which worker, and under which id there, a remote operation runs."""
         self._database.write(lambda connection: rows.link(connection, operation_id, worker_url, remote_id))
+
+    def find_link(self, operation_id: str) -> WorkerLink | None:
+        """Return where a remote operation runs, or ran."""
+        return self._database.read(lambda connection: rows.find_link(connection, operation_id), None)
+
+    def adopt(self, operation_id: str) -> Adopted | None:
+        """Take over an unfinished remote operation whose process has ended.
+
+        One of a process that ended before it had recorded where the work runs cannot be followed: it is recorded
+        as interrupted.
+        """
+        found = self._database.read(lambda connection: rows.remote_at_work(connection, operation_id), None)
+        if found is None or not self._take(operation_id, found["owner"]):
+            return None
+        operation = Operation.model_validate_json(found["operation"])
+        if found["remote_id"] is None:
+            self._put(interrupted(operation, self._now()), _UNFINISHED)
+            return None
+        return Adopted(operation, WorkerLink(found["worker_url"], found["remote_id"]), found["cancel_reason"])
+
+    def _take(self, operation_id: str, owner: str) -> bool:
+        """Become the owner in place of a dead one; return whether the operation is this process's now."""
+        if owner == self._owner.owner_id:
+            return True
+        if not self._owner.is_dead(owner):
+            return False
+        ours = self._owner.claim()
+        return self._database.write(lambda connection: rows.give_to(connection, operation_id, ours, owner))
 
     def request_cancel(self, operation_id: str, reason: str | None) -> Stored | None:
         """Ask the process that runs an operation to stop it; return what is recorded then."""

@@ -7,12 +7,13 @@ import anyio
 import pytest
 from pydantic import BaseModel
 
-from ktrdr_engine.errors import DataError, InvalidRequest, OperationConflict, WorkerUnavailable
+from ktrdr_engine.errors import DataError, InvalidRequest, OperationConflict
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 from ktrdr_engine.operations.service import OperationsService
+from ktrdr_engine.operations.sources import Worker
 from tests.operations.work import PATIENCE, ended
 
 
@@ -25,9 +26,10 @@ class Counting(ServiceOrchestrator[CountRequest, int, ProgressBridge]):
 
     operation_type = OperationType.DATA_LOADING
     kind_word = "data_loading"
+    start_path = "/countings/start"
 
-    def __init__(self, operations: OperationsService, *, use_remote: bool = False) -> None:
-        super().__init__(operations, use_remote=use_remote)
+    def __init__(self, operations: OperationsService, *, worker: Worker | None = None) -> None:
+        super().__init__(operations, worker=worker)
         self.prepared = 0
         self.runs = 0
         self.may_prepare = threading.Event()
@@ -132,10 +134,3 @@ async def test_a_caller_that_goes_away_after_the_check_leaves_no_orphan() -> Non
                 leaving.cancel()
                 kind.may_prepare.set()
         assert {row.status.is_final or row.status for row in (await service.list_operations()).operations} <= {True}
-
-
-async def test_remote_execution_says_what_to_unset() -> None:
-    async with OperationsService() as service:
-        with pytest.raises(WorkerUnavailable, match="USE_REMOTE_BACKTEST_SERVICE"):
-            await Counting(service, use_remote=True).start(CountRequest(n=7))
-        assert (await service.list_operations()).total == 0

@@ -10,7 +10,7 @@ import anyio.to_thread
 from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.cancellation import CancellationToken
-from ktrdr_engine.operations.models import MetricsPage, Operation, OperationType, Outcome
+from ktrdr_engine.operations.models import MetricsPage, Operation, OperationType, Outcome, TablePage
 from ktrdr_engine.operations.service import OperationsService
 
 PATIENCE = 8.0
@@ -92,6 +92,10 @@ class InMemoryProxy:
         self._pass()
         page = await self.worker.get_operation_metrics(operation_id, cursor, limit)
         return MetricsPage.model_validate_json(page.model_dump_json())
+
+    async def get_table(self, operation_id: str, name: str, offset: int = 0, limit: int = 100) -> TablePage:
+        self._pass()
+        return await self.worker.get_operation_table(operation_id, name, offset, limit)
 
     async def cancel_operation(self, operation_id: str, reason: str | None = None) -> Operation:
         self._pass()

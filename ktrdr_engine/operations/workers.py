@@ -1,0 +1,49 @@
+"""The connections of a process to workers: one an address, made when it is first needed.
+
+Light: no HTTP is imported before that (`proxy` does).
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from ktrdr_engine.operations.proxy import OperationServiceProxy
+
+
+class Workers:
+    """Closes its connections when it is left.
+
+    Args:
+        url: The worker that new work goes to.
+        token: That worker's; older addresses, where operations of earlier sessions may run, are not shown it.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self._url = url
+        self._token = token
+        self.connections: dict[str, OperationServiceProxy] = {}
+
+    def at(self, url: str) -> OperationServiceProxy:
+        """Return the connection to the worker at `url`.
+
+        Raises:
+            InvalidRequest: The address is none.
+        """
+        address = url.rstrip("/")
+        if address not in self.connections:
+            from ktrdr_engine.operations.proxy import OperationServiceProxy
+
+            token = self._token if address == self._url.rstrip("/") else None
+            self.connections[address] = OperationServiceProxy(url, token=token)
+        return self.connections[address]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for connection in self.connections.values():
+            await connection.aclose()
