@@ -101,5 +101,6 @@ async def open_application(settings: Settings, *, state: Path | None = None) -> 
         health=HealthService(settings.ktrdr_stuck_after_seconds),
         connect=workers.at,
     )
+    service.tally.proxy_errors = workers.failures
     async with workers, service as operations:
         yield Application(settings, operations, workers)

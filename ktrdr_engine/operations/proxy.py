@@ -7,7 +7,7 @@ over it, and when, is the business of `sources` and `orchestrator`; the other en
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -29,7 +29,14 @@ from ktrdr_engine.errors import (
     WorkerDefect,
     WorkerUnavailable,
 )
-from ktrdr_engine.operations.models import ErrorInfo, MetricsPage, Operation, TablePage, checked_operation_id
+from ktrdr_engine.operations.models import (
+    ErrorInfo,
+    MetricsPage,
+    NumberedPage,
+    Operation,
+    TablePage,
+    checked_operation_id,
+)
 from ktrdr_engine.operations.wire import API, ErrorReply, HealthReply, StartedReply
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -86,6 +93,17 @@ class _NotNow(Exception):
         self.reply = reply
 
 
+class _PageReply(MetricsPage):
+    numbers: dict[str, list[int]] | None = None
+
+    def page(self) -> MetricsPage:
+        """Return the page, with its numbers if there is one for each entry."""
+        plain = {name: getattr(self, name) for name in MetricsPage.model_fields}
+        if self.numbers is None or _sizes(self.numbers) != _sizes(self.metrics):
+            return MetricsPage(**plain)
+        return NumberedPage(**plain, numbers=self.numbers)
+
+
 class OperationServiceProxy:
     """Operations of a worker, asked for over HTTP.
 
@@ -102,6 +120,7 @@ class OperationServiceProxy:
         base_url: Such as `http://localhost:5003`.
         token: What the worker wants to see.
         transport: Replaces the network.
+        failures: Where failures are counted; None: in a count of its own.
         pull_seconds: Most time for anything but a wait or a start, queueing included.
         start_seconds: The same for a start: the worker checks the request meanwhile.
     """
@@ -112,11 +131,12 @@ class OperationServiceProxy:
         *,
         token: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        failures: Counter[str] | None = None,
         pull_seconds: float = _PULL_SECONDS,
         start_seconds: float = _START_SECONDS,
     ) -> None:
         self.base_url = _checked_url(base_url)
-        self.failures: Counter[str] = Counter()
+        self.failures = failures if failures is not None else Counter()
         self._pull_seconds = pull_seconds
         self._start_seconds = start_seconds
         self._lanes = _Lanes(anyio.Semaphore(2), anyio.Semaphore(16), anyio.Semaphore(2))
@@ -166,8 +186,10 @@ class OperationServiceProxy:
             OperationNotFound, WorkerUnavailable: As `get_operation`.
             InvalidRequest: The cursor or the limit is out of range.
         """
-        call = _Call("GET", f"{_address(operation_id)}/metrics", {"cursor": str(cursor), "limit": str(limit)})
-        return await self._ask(call, MetricsPage, self._lanes.pulls, self._pull_seconds)
+        query = {"cursor": str(cursor), "limit": str(limit), "numbered": "true"}
+        call = _Call("GET", f"{_address(operation_id)}/metrics", query)
+        page = await self._ask(call, _PageReply, self._lanes.pulls, self._pull_seconds)
+        return page.page()
 
     async def get_table(self, operation_id: str, name: str, offset: int = 0, limit: int = 100) -> TablePage:
         """Return rows of a result table.
@@ -304,6 +326,10 @@ class OperationServiceProxy:
     def _noted(self, error: KtrdrError) -> KtrdrError:
         self.failures[error.code] += 1
         return error
+
+
+def _sizes(buckets: Mapping[str, Sequence[object]]) -> dict[str, int]:
+    return {name: len(entries) for name, entries in buckets.items()}
 
 
 def _may_be_repeated(error: Exception) -> bool:

@@ -5,6 +5,7 @@ Light: no HTTP is imported before that (`proxy` does).
 
 from __future__ import annotations
 
+from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -18,11 +19,15 @@ class Workers:
     Args:
         url: The worker that new work goes to.
         token: That worker's; older addresses, where operations of earlier sessions may run, are not shown it.
+
+    Attributes:
+        failures: How often a call over any of the connections failed, by the error's code.
     """
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self._url = url
         self._token = token
+        self.failures: Counter[str] = Counter()
         self.connections: dict[str, OperationServiceProxy] = {}
 
     def at(self, url: str) -> OperationServiceProxy:
@@ -36,7 +41,7 @@ class Workers:
             from ktrdr_engine.operations.proxy import OperationServiceProxy
 
             token = self._token if address == self._url.rstrip("/") else None
-            self.connections[address] = OperationServiceProxy(url, token=token)
+            self.connections[address] = OperationServiceProxy(url, token=token, failures=self.failures)
         return self.connections[address]
 
     async def __aenter__(self) -> Self:
