@@ -2,6 +2,8 @@
 
 For each bar: settle at the open what was decided on the previous bar, apply the stops, mark the equity at the close,
 decide from the bar's code for the next bar. A long gains from a rise; a short is the same with signed units below 0.
+There is no margin call: a short may take the equity below 0, and stands until its signal, its stop or the end of the
+data; nothing is opened while there is nothing to open it with.
 
 The account is an immutable tuple, so that the machine code keeps it in registers; `RUN` holds it between two calls,
 together with the rules and the counts. The same code runs one block or all bars, hence to the same bits.
