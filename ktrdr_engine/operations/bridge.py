@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ktrdr_engine.operations.history import Bucket, FinishedHistory, Series, plain, read_page
-from ktrdr_engine.operations.models import MetricsPage, Progress
+from ktrdr_engine.operations.models import NumberedPage, Progress
 
 HISTORY = Bucket("history", {"step": "q", "total": "q"})
 """The samples of a kind that names no bucket of its own."""
@@ -101,7 +101,7 @@ class ProgressBridge:
         )
         return BridgeStatus(progress, max(0.0, self._clock() - at))
 
-    def get_metrics(self, cursor: int = 0, limit: int = 50) -> MetricsPage:
+    def get_metrics(self, cursor: int = 0, limit: int = 50) -> NumberedPage:
         """Return history after `cursor`.
 
         Raises:

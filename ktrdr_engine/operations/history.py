@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ktrdr_engine.errors import InvalidRequest
-from ktrdr_engine.operations.models import MetricsPage
+from ktrdr_engine.operations.models import NumberedPage
 
 Entry = dict[str, Any]
 _SEQUENCE = struct.Struct("<Q")
@@ -119,7 +119,7 @@ class EntrySource(Protocol):
         ...
 
 
-def read_page(buckets: Mapping[str, EntrySource], last: int, cursor: int, limit: int) -> MetricsPage:
+def read_page(buckets: Mapping[str, EntrySource], last: int, cursor: int, limit: int) -> NumberedPage:
     """Return the entries after `cursor` over all buckets, oldest first, at most `limit` together.
 
     Args:
@@ -142,11 +142,12 @@ def read_page(buckets: Mapping[str, EntrySource], last: int, cursor: int, limit:
     found = found[:limit]
     new_cursor = found[-1][0] if has_more else last
     metrics: dict[str, list[Entry]] = {name: [] for name in buckets}
-    for _, name, entry in found:
+    numbers: dict[str, list[int]] = {name: [] for name in buckets}
+    for sequence, name, entry in found:
         metrics[name].append(entry)
-    return MetricsPage(
-        metrics=metrics, new_cursor=new_cursor, has_more=has_more, dropped=new_cursor - cursor - len(found)
-    )
+        numbers[name].append(sequence)
+    dropped = new_cursor - cursor - len(found)
+    return NumberedPage(metrics=metrics, new_cursor=new_cursor, has_more=has_more, dropped=dropped, numbers=numbers)
 
 
 def _check_page(cursor: int, limit: int, last: int) -> None:
@@ -167,7 +168,7 @@ class FinishedHistory:
     last: int
     entries: Mapping[str, list[tuple[int, Entry]]]
 
-    def page(self, cursor: int, limit: int) -> MetricsPage:
+    def page(self, cursor: int, limit: int) -> NumberedPage:
         """Return the entries after `cursor`.
 
         Raises:

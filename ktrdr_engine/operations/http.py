@@ -37,6 +37,7 @@ from ktrdr_engine.operations.http_requests import (
     read_object,
     read_query,
 )
+from ktrdr_engine.operations.models import NumberedPage
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.starting import StartRoute
 from ktrdr_engine.operations.wire import API, HealthReply, StartedReply
@@ -107,7 +108,10 @@ class _Face:
 
     async def metrics(self, request: Request) -> Response:
         query = read_query(request, MetricsQuery)
-        return model_reply(await self._operations.get_operation_metrics(_id(request), query.cursor, query.limit))
+        page = await self._operations.get_operation_metrics(_id(request), query.cursor, query.limit)
+        if query.numbered and isinstance(page, NumberedPage):
+            return data_reply({**page.model_dump(mode="json"), "numbers": page.numbers})
+        return model_reply(page)
 
     async def table(self, request: Request) -> Response:
         query = read_query(request, TableQuery)

@@ -178,6 +178,11 @@ def _schemas(starts: Sequence[StartRoute]) -> Json:
     _, replies = models_json_schema([(model, "serialization") for model in _REPLIES], ref_template=_REF)
     _, requests = models_json_schema([(start.request, "validation") for start in starts], ref_template=_REF)
     schemas: Json = {**replies.get("$defs", {}), **requests.get("$defs", {})}
+    schemas["MetricsPage"]["properties"]["numbers"] = {
+        "type": "object",
+        "description": "Only if asked for: the sequence number of each entry",
+        "additionalProperties": {"type": "array", "items": {"type": "integer"}},
+    }
     for start in starts:
         key = {**_KEY_SCHEMA, "description": "The same as the header Idempotency-Key"}
         schemas[start.request.__name__]["properties"]["idempotency_key"] = key

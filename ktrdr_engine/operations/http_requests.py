@@ -48,6 +48,7 @@ class MetricsQuery(_Query):
 
     cursor: Annotated[Count, Field(description="0, or the new_cursor of the last reply")] = 0
     limit: Annotated[int, Field(ge=1, le=500, description="Most entries")] = 50
+    numbered: Annotated[bool, Field(description="Also tell each entry's sequence number, as `numbers`")] = False
 
 
 class TableQuery(_Query):

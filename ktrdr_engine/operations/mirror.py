@@ -1,6 +1,8 @@
-"""A worker's metrics history, copied as far as somebody asked for it, under numbers of this process.
+"""A worker's metrics history, copied as far as somebody asked for it, under the worker's own numbers.
 
-Clients keep one kind of cursor from the first reply to the stored history, whatever becomes of the worker.
+Clients keep one kind of cursor from the first reply to the stored history, whatever becomes of the worker, and
+whichever process makes the copy. A worker that tells no numbers is counted along: then a copy made anew may number
+its entries otherwise.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import bisect
 import json
 
 from ktrdr_engine.operations.history import Entry, FinishedHistory, read_page
-from ktrdr_engine.operations.models import MetricsPage
+from ktrdr_engine.operations.models import MetricsPage, NumberedPage
 
 _KEPT = 5_000
 
@@ -26,15 +28,28 @@ class Mirror:
         self._last = 0
         self._buckets: dict[str, _Copied] = {}
 
+    @property
+    def last(self) -> int:
+        """The newest number."""
+        return self._last
+
     def add(self, page: MetricsPage) -> None:
         """Take in the page at `remote_cursor`; entries the worker dropped use up numbers as well."""
-        self._last += page.dropped
+        numbers = page.numbers if isinstance(page, NumberedPage) else self._counted(page)
         for name, entries in page.metrics.items():
             bucket = self._buckets.setdefault(name, _Copied())
-            for entry in entries:
-                self._last += 1
-                bucket.append(self._last, entry)
+            for number, entry in zip(numbers.get(name, ()), entries, strict=True):
+                bucket.append(number, entry)
+        self._last = page.new_cursor if isinstance(page, NumberedPage) else self._last
         self.remote_cursor = page.new_cursor
+
+    def _counted(self, page: MetricsPage) -> dict[str, list[int]]:
+        self._last += page.dropped
+        numbers = {}
+        for name, entries in page.metrics.items():
+            numbers[name] = list(range(self._last + 1, self._last + 1 + len(entries)))
+            self._last += len(entries)
+        return numbers
 
     def page(self, cursor: int, limit: int) -> MetricsPage:
         """Return the entries after `cursor`.

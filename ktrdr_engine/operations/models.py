@@ -158,6 +158,12 @@ class MetricsPage(_Frozen):
     dropped: int
 
 
+class NumberedPage(MetricsPage):
+    """A page that also knows each entry's sequence number, for whoever copies a history; clients never see them."""
+
+    numbers: dict[str, list[int]] = Field(exclude=True, repr=False)
+
+
 class TablePage(_Frozen):
     """Rows of a result table, in order; undefined numbers are null, times ISO-8601 UTC."""
 

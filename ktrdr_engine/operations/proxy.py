@@ -274,7 +274,7 @@ class OperationServiceProxy:
 
     async def _read(self, response: httpx.Response) -> bytes:
         body = bytearray()
-        async for chunk in response.aiter_raw():
+        async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > _MAX_REPLY_BYTES:
                 raise self._defect(f"sent more than {_MAX_REPLY_BYTES} bytes")

@@ -165,6 +165,9 @@ class RemoteSource:
             await self._copy()
         except (WorkerUnavailable, OperationNotFound):
             logger.info("Metrics of %s as last copied: the worker does not answer", self._remote_id)
+            if cursor > self._mirror.last:
+                # Given out by an earlier process; it is right as soon as the worker answers.
+                return MetricsPage(metrics={}, new_cursor=cursor, has_more=False, dropped=0)
         return self._mirror.page(cursor, limit)
 
     async def history(self) -> Callable[[], FinishedHistory]:

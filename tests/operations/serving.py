@@ -14,6 +14,7 @@ from ktrdr_engine.errors import DataError
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.http import ERROR_HANDLERS, operation_routes
 from ktrdr_engine.operations.models import Operation, OperationType
+from ktrdr_engine.operations.proxy import OperationServiceProxy
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.starting import StartRoute
 from tests.operations.work import Gate
@@ -58,6 +59,17 @@ async def client_of(app: Any) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:5003") as client:
         yield client
+
+
+@asynccontextmanager
+async def proxy_to(app: Any, **options: Any) -> AsyncIterator[OperationServiceProxy]:
+    """A connection to an app of this process."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    proxy = OperationServiceProxy("http://localhost:5003/", transport=transport, **options)
+    try:
+        yield proxy
+    finally:
+        await proxy.aclose()
 
 
 def error_of(reply: httpx.Response, status: int) -> dict[str, Any]:

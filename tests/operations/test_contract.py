@@ -1,4 +1,4 @@
-"""What holds for every operation, wherever it runs: in memory, with a store, on a worker."""
+"""What holds for every operation, wherever it runs: in memory, with a store, on a worker, on one behind HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from ktrdr_engine.errors import (
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.models import OperationStatus, OperationType, Outcome, Table
 from ktrdr_engine.operations.service import OperationsService
+from ktrdr_engine.operations.sources import RemoteProxy
 from ktrdr_engine.operations.store import OperationStore
+from tests.operations.serving import app_over, proxy_to
 from tests.operations.work import Clock, Gate, InMemoryProxy, ended, start
 
 _UNKNOWN = "op_backtest_20250103_k3v9x2m7qa"
@@ -30,23 +32,26 @@ _UNKNOWN = "op_backtest_20250103_k3v9x2m7qa"
 class Place:
     """A service that clients talk to, and the one where its work runs."""
 
-    def __init__(self, service: OperationsService, worker: OperationsService, clock: Clock) -> None:
+    def __init__(
+        self, service: OperationsService, worker: OperationsService, clock: Clock, proxy: RemoteProxy | None = None
+    ) -> None:
         self.service = service
         self.worker = worker
         self.clock = clock
+        self.proxy = proxy
 
     @property
     def is_remote(self) -> bool:
-        return self.service is not self.worker
+        return self.proxy is not None
 
     async def start(self, work: Gate) -> str:
-        if not self.is_remote:
+        if self.proxy is None:
             return await start(self.service, work)
         backend_id = await start(self.worker, work)
         operation = await self.service.create_operation(
             OperationType.TRAINING, {"n": 1}, kind_word="training", execution="remote"
         )
-        self.service.register_remote_proxy(backend_id, InMemoryProxy(self.worker), operation.operation_id)
+        self.service.register_remote_proxy(backend_id, self.proxy, operation.operation_id)
         return operation.operation_id
 
     async def running(self, work: Gate) -> str:
@@ -59,15 +64,28 @@ class Place:
 @asynccontextmanager
 async def _place(kind: str, home: Path, clock: Clock) -> AsyncIterator[Place]:
     store = None if kind == "memory" else OperationStore(home)
-    async with OperationsService(store, clock=clock) as service:
-        if kind != "remote":
+    if kind not in ("remote", "http"):
+        async with OperationsService(store, clock=clock) as service:
             yield Place(service, service, clock)
-            return
-        async with OperationsService(cache_ttl=0) as worker:
-            yield Place(service, worker, clock)
+        return
+    async with (
+        OperationsService(cache_ttl=0) as worker,
+        _connected(kind, worker) as proxy,
+        OperationsService(store, clock=clock, connect=lambda _: proxy) as service,
+    ):
+        yield Place(service, worker, clock, proxy)
 
 
-@pytest.fixture(params=["memory", "store", "remote"])
+@asynccontextmanager
+async def _connected(kind: str, worker: OperationsService) -> AsyncIterator[RemoteProxy]:
+    if kind == "remote":
+        yield InMemoryProxy(worker)
+        return
+    async with proxy_to(app_over(worker)) as proxy:
+        yield proxy
+
+
+@pytest.fixture(params=["memory", "store", "remote", "http"])
 async def place(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncIterator[Place]:
     async with _place(request.param, tmp_path / "home", clock) as made:
         yield made
@@ -348,7 +366,7 @@ async def test_tables_are_there_after_the_end_and_not_before(tmp_path: Path, clo
         {"when": "1970-01-01T00:00:00Z", "price": 1.5, "side": "LONG"},
         {"when": "2017-07-14T02:40:00Z", "price": None, "side": "SHORT"},
     ]
-    for kind in ("memory", "store"):
+    for kind in ("memory", "store", "remote", "http"):
         async with _place(kind, tmp_path, clock) as place:
             work = Gate(Outcome({}, {"trades": table}))
             operation_id = await place.running(work)
