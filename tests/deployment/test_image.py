@@ -62,13 +62,20 @@ def test_the_image_holds_no_build_tools(image: Image) -> None:
     assert "pip" not in programs
 
 
+def test_a_container_can_write_to_its_home_and_nowhere_else(image: Image) -> None:
+    mount_an_empty_volume(image)
+    write = "import sys; open(sys.argv[1], 'w')"
+    assert succeeds(image, ["python", "-c", write, "/var/lib/ktrdr/written"], "worker")
+    for path in ("/opt/ktrdr/written", "/opt/ktrdr/bin/written", "/src/written"):
+        assert not succeeds(image, ["python", "-c", write, path], "worker")
+
+
 @pytest.mark.parametrize("target", ["worker", "server"])
 def test_a_container_becomes_healthy_runs_a_backtest_and_ends_on_sigterm(image: Image, target: str) -> None:
     port, exposed = str(free_port()), last(target, "EXPOSE")
     command = [port if word == exposed else word for word in exec_form(last(target, "CMD"))]
     check = [word.replace(f":{exposed}/", f":{port}/") for word in exec_form(last(target, "HEALTHCHECK"))]
-    shutil.rmtree(image.root / "var/lib/ktrdr")
-    (image.root / "var/lib/ktrdr").mkdir()
+    mount_an_empty_volume(image)
     container = image.start(command, target, TOKENS)
     try:
         while not succeeds(image, check, target):
@@ -81,8 +88,15 @@ def test_a_container_becomes_healthy_runs_a_backtest_and_ends_on_sigterm(image: 
         container.kill()
     assert container.returncode in (0, 128 + signal.SIGTERM, -signal.SIGTERM)
     assert output == ""
+    assert any((image.root / "var/lib/ktrdr/cache").rglob("*.nbc")), "compiled kernels are kept"
     assert "Traceback" not in log
     assert all(isinstance(json.loads(line), dict) for line in log.splitlines())
+
+
+def mount_an_empty_volume(image: Image) -> None:
+    """Give the container a home that belongs to who runs it, as a volume would be given to the image's user."""
+    shutil.rmtree(image.root / "var/lib/ktrdr")
+    (image.root / "var/lib/ktrdr").mkdir()
 
 
 def succeeds(image: Image, command: list[str], target: str) -> bool:
