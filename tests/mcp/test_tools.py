@@ -7,7 +7,7 @@ import anyio
 from mcp import Client
 
 from ktrdr_engine.errors import StorageError
-from ktrdr_engine.operations.archive import MemoryArchive
+from ktrdr_engine.operations.archive import MemoryArchive, WorkerLink
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType
 from ktrdr_mcp.server import create_server
 from tests.mcp.conftest import Session, backtest_of, text_of
@@ -258,7 +258,9 @@ async def test_a_full_queue_is_refused_with_what_to_do(session: Session) -> None
 class FullDisk(MemoryArchive):
     """An archive that cannot take anything in."""
 
-    def create(self, operation: Operation, *, idempotency_key: str | None, fingerprint: str) -> str:
+    def create(
+        self, operation: Operation, *, idempotency_key: str | None, fingerprint: str, link: WorkerLink | None = None
+    ) -> str:
         raise StorageError("operations.db cannot be written: no space left on device. Free some space.")
 
 
