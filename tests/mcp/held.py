@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,9 +18,10 @@ from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
 from ktrdr_engine.errors import DataError, OperationCancelled, StrategyError, did_you_mean
 from ktrdr_engine.operations.archive import Archive
 from ktrdr_engine.operations.cancellation import CancellationToken
-from ktrdr_engine.operations.models import OperationType, Outcome
+from ktrdr_engine.operations.models import Operation, OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 from ktrdr_engine.operations.service import OperationsService
+from ktrdr_engine.operations.starting import StartRoute
 
 if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
@@ -131,6 +132,13 @@ class HeldApplication:
         self.operations = operations
         self.backtesting = HeldBacktesting(operations)
         self.strategies = HeldStrategies()
+        self.start_routes = (StartRoute("/backtests/start", "Start a backtest", BacktestRequest, self._start),)
+
+    def warm_up(self) -> None:
+        """There is nothing to load."""
+
+    async def _start(self, arguments: Mapping[str, Any], key: str | None) -> Operation:
+        return await self.backtesting.start(BacktestRequest.parse(arguments), idempotency_key=key)
 
     def as_application(self) -> Application:
         return cast("Application", self)
