@@ -98,7 +98,7 @@ async def open_application(settings: Settings, *, state: Path | None = None) -> 
         cache_ttl=settings.operations_cache_ttl,
         max_concurrent=settings.ktrdr_max_concurrent_operations,
         max_queued=settings.ktrdr_max_queued_operations,
-        health=HealthService(settings.ktrdr_stuck_after_seconds),
+        health=HealthService(settings.ktrdr_stuck_after_seconds, settings.ktrdr_worker_lost_after_seconds),
         connect=workers.at,
     )
     service.tally.proxy_errors = workers.failures

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     ktrdr_stuck_after_seconds: float = Field(
         600.0, gt=0, description="a running operation without any progress for so long has failed"
     )
+    ktrdr_worker_lost_after_seconds: float = Field(
+        30.0, ge=0, description="a worker that did not answer five pulls in a row, for so long, counts as lost"
+    )
     ktrdr_log_format: Literal["text", "json"] = Field(
         "text", description="what goes to stderr: text, or json with one object a line"
     )

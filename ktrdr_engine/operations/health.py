@@ -18,7 +18,7 @@ class HealthService:
     """
 
     stuck_after_seconds: float = 600.0
-    lost_after_seconds: float = 60.0
+    lost_after_seconds: float = 30.0
     max_failed_pulls: int = 5
 
     def assess(self, idle_seconds: float, status: OperationStatus) -> ErrorInfo | None:
@@ -43,10 +43,11 @@ class HealthService:
         if failed_pulls < self.max_failed_pulls or silent_seconds <= self.lost_after_seconds:
             return None
         return ErrorInfo(
-            code="worker_unavailable",
+            code="worker_lost",
             message=(
                 f"The worker did not answer {failed_pulls} times in a row, for {silent_seconds:.0f} s. "
-                "Check that it runs and can be reached, then start the operation again."
+                "Check that it runs and can be reached, then start the operation again; set "
+                "KTRDR_WORKER_LOST_AFTER_SECONDS higher if it may be away for longer."
             ),
             details={"failed_pulls": failed_pulls, "silent_seconds": silent_seconds},
         )

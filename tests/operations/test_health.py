@@ -26,9 +26,7 @@ def test_what_does_not_run_is_never_stuck(status: OperationStatus) -> None:
     assert _HEALTH.assess(1e9, status) is None
 
 
-@pytest.mark.parametrize(
-    ("failures", "seconds", "code"), [(2, 1e9, None), (99, 60.0, None), (3, 60.1, "worker_unavailable")]
-)
+@pytest.mark.parametrize(("failures", "seconds", "code"), [(2, 1e9, None), (99, 60.0, None), (3, 60.1, "worker_lost")])
 def test_a_worker_is_lost_only_after_enough_failures_and_enough_time(
     failures: int, seconds: float, code: str | None
 ) -> None:

@@ -162,7 +162,7 @@ async def test_a_worker_silent_for_long_is_given_up(clock: Clock) -> None:
         clock.seconds += 61
         operation = await service.get_operation(operation_id)
         assert operation.error is not None
-        assert operation.error.code == "worker_unavailable"
+        assert operation.error.code == "worker_lost"
         work.open()
 
 
