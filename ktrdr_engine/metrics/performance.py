@@ -235,7 +235,7 @@ def _trades(numbers: _Numbers, net: NDArray[np.float64]) -> _TradeNumbers:
         avg_win=numbers.take("avg_win", ratios.mean_of, wins, "no trade gained"),
         avg_loss=numbers.take("avg_loss", ratios.mean_of, losses, "no trade lost"),
         profit_factor=numbers.take("profit_factor", ratios.over, float(wins.sum()), lost, "no trade lost"),
-        expectancy=float(net.mean()),
+        expectancy=numbers.take("expectancy", ratios.mean_of, net, ""),
     )
 
 

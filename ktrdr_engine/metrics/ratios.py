@@ -55,7 +55,8 @@ def annual_volatility(returns: Values, annualization: int) -> float:
     """
     if len(returns) < 2:
         raise Undefined("there are fewer than two daily returns")
-    return float(returns.std(ddof=1)) * math.sqrt(annualization)
+    squares = np.add.reduce(np.square(returns - _mean(returns)))
+    return math.sqrt(float(squares) / (len(returns) - 1) * annualization)
 
 
 def sharpe_ratio(returns: Values, annualization: int) -> float:
@@ -67,7 +68,7 @@ def sharpe_ratio(returns: Values, annualization: int) -> float:
     volatility = annual_volatility(returns, annualization)
     if volatility <= _NO_SPREAD * float(np.abs(returns).max()):
         raise Undefined("the daily returns do not vary")
-    return float(returns.mean()) * annualization / volatility
+    return _mean(returns) * annualization / volatility
 
 
 def sortino_ratio(returns: Values, annualization: int) -> float:
@@ -76,10 +77,10 @@ def sortino_ratio(returns: Values, annualization: int) -> float:
     Raises:
         Undefined: No return is below 0.
     """
-    downside = math.sqrt(float(np.square(np.minimum(returns, 0)).mean()))
+    downside = math.sqrt(_mean(np.square(np.minimum(returns, 0))))
     if downside == 0:
         raise Undefined("no daily return is negative")
-    return float(returns.mean()) * annualization / (downside * math.sqrt(annualization))
+    return _mean(returns) * annualization / (downside * math.sqrt(annualization))
 
 
 def calmar_ratio(annual: float, max_drawdown: float) -> float:
@@ -101,7 +102,7 @@ def mean_of(values: Values, none: str) -> float:
     """
     if not len(values):
         raise Undefined(none)
-    return float(values.mean())
+    return _mean(values)
 
 
 def over(numerator: float, denominator: float, otherwise: str) -> float:
@@ -113,3 +114,8 @@ def over(numerator: float, denominator: float, otherwise: str) -> float:
     if denominator <= 0:
         raise Undefined(otherwise)
     return numerator / denominator
+
+
+def _mean(values: Values) -> float:
+    # Values.mean() gives the same bits in three times the time, and a run has few hundred days.
+    return float(np.add.reduce(values)) / len(values)

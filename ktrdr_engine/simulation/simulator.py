@@ -155,13 +155,20 @@ class _Run:
         self.rules = rules
         self._inputs = prices, codes  # kept alive: the kernel knows addresses only
         self._equity = np.empty(codes.size - start)
-        self._chunks: list[NDArray[np.void]] = []
+        self._chunks = [np.empty(_FIRST_TRADES, TRADE)]
         self._earlier = 0  # trades in all chunks but the last
-        self._record = _record(rules, start, block)
-        self._record["bars"] = codes.size
-        for name, array in (("prices_at", prices), ("codes_at", codes), ("equity_at", self._equity)):
-            self._record[name] = array.ctypes.data
-        self._add_chunk(_FIRST_TRADES)
+        self._record = _record(
+            rules,
+            prices_at=prices.ctypes.data,
+            codes_at=codes.ctypes.data,
+            equity_at=self._equity.ctypes.data,
+            trades_at=self._chunks[0].ctypes.data,
+            bars=codes.size,
+            room=_FIRST_TRADES,
+            block=block,
+            start=start,
+            bar=start,
+        )
         self.advance = partial(advance.compiled, self._record)
 
     @property
@@ -174,13 +181,11 @@ class _Run:
         rows = int(self._record["rows"][0])
         self._chunks[-1] = self._chunks[-1][:rows]
         self._earlier += rows
-        self._add_chunk(max(_FIRST_TRADES, self._earlier))
-
-    def _add_chunk(self, room: int) -> None:
+        room = max(_FIRST_TRADES, self._earlier)
         self._chunks.append(np.empty(room, TRADE))
+        self._record["trades_at"] = self._chunks[-1].ctypes.data
         self._record["room"] = room
         self._record["rows"] = 0
-        self._record["trades_at"] = self._chunks[-1].ctypes.data
 
     def new_trades(self, reported: int, closed: int) -> TradeTable:
         """Return the trades closed since `reported` of them were."""
@@ -246,12 +251,10 @@ def _report(run: _Run, observer: Observer, reported: int, closed: int) -> int:
     return closed
 
 
-def _record(rules: SimulationRules, start: int, block: int) -> NDArray[np.void]:
-    """Return the kernel's record before the first bar."""
+def _record(rules: SimulationRules, **place: int) -> NDArray[np.void]:
+    """Return the kernel's record before the first bar; `place` says where its arrays are and what to run."""
     values: dict[str, float] = {
-        "start": start,
-        "bar": start,
-        "block": block,
+        **place,
         "commission": rules.commission,
         "slippage": rules.slippage,
         "fraction": rules.position_fraction,
