@@ -15,6 +15,8 @@ _NEXT = {
     "conflict": "Call get_operation to see its state; for a new run call {tool} without that idempotency_key.",
     "queue_full": "Wait for one to end with get_operation(wait_seconds=20), or cancel one; then call {tool} again.",
     "worker_unavailable": "Nothing is wrong with the arguments: call {tool} again in a minute.",
+    "worker_defect": "Nothing is wrong with the arguments: tell the user; once it is repaired call {tool} again.",
+    "shutting_down": "Nothing is wrong with the arguments: call {tool} again once the server is back.",
     "storage_error": "Nothing is wrong with the arguments: tell the user; once it is repaired call {tool} again.",
 }
 _REPAIR = "Repair it and call again, for example: {example}"

@@ -21,6 +21,7 @@ class Ending(NamedTuple):
         warnings: What else to know.
         progress: Replaces what is known, words included.
         started_at: For work that nobody looked at before it ended.
+        completed_at: When it ended, if that was not now.
     """
 
     status: OperationStatus
@@ -29,6 +30,7 @@ class Ending(NamedTuple):
     warnings: tuple[str, ...] = ()
     progress: Progress | None = None
     started_at: datetime | None = None
+    completed_at: datetime | None = None
 
 
 OUT_OF_MEMORY = ErrorInfo(
@@ -75,6 +77,8 @@ def concluded(operation: Operation, ending: Ending, token: CancellationToken, no
     status = ending.status
     if status is OperationStatus.COMPLETED and token.is_cancelled:
         status = OperationStatus.CANCELLED
+    # A worker's clock is another clock, and its work began before it was recorded here.
+    started_at = operation.started_at or (ending.started_at and max(ending.started_at, operation.created_at))
     return operation.model_copy(
         update={
             "status": status,
@@ -83,9 +87,9 @@ def concluded(operation: Operation, ending: Ending, token: CancellationToken, no
             "error": ending.error,
             "warnings": operation.warnings + ending.warnings,
             "stale": False,
-            "started_at": operation.started_at or ending.started_at,
+            "started_at": started_at,
             "updated_at": now,
-            "completed_at": now,
+            "completed_at": max(ending.completed_at or now, started_at or operation.created_at),
         }
     )
 

@@ -165,7 +165,13 @@ class Pulls:
             return
         outcome = None if remote.results is None else Outcome(remote.results)
         ending = Ending(
-            remote.status, outcome, remote.error, remote.warnings, remote.progress, started_at=remote.started_at
+            remote.status,
+            outcome,
+            remote.error,
+            remote.warnings,
+            remote.progress,
+            started_at=remote.started_at,
+            completed_at=remote.completed_at,
         )
         await self._transitions.finish(record, ending)
 

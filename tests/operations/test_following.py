@@ -203,3 +203,21 @@ async def test_tables_are_read_from_the_worker_also_by_a_later_process(
         proxy.fails_with = WorkerUnavailable("cut")
         with pytest.raises(WorkerUnavailable):
             await after.get_operation_table(operation_id, "trades")
+
+
+async def test_times_stay_in_order_though_the_worker_began_before_it_was_recorded_here(
+    tmp_path: Path, proxy: NumberingProxy, clock: Clock
+) -> None:
+    work = Gate()
+    work.open()
+    backend_id = await start(proxy.worker, work)
+    there = await ended(proxy.worker, backend_id)
+    async with _server(tmp_path, proxy, clock) as service:
+        operation = await service.create_operation(OperationType.TRAINING, {}, kind_word="training", execution="remote")
+        service.register_remote_proxy(backend_id, proxy, operation.operation_id)
+        here = await service.get_operation(operation.operation_id)
+    assert there.completed_at is not None
+    assert there.completed_at < here.created_at
+    assert here.started_at is not None
+    assert here.completed_at is not None
+    assert here.created_at <= here.started_at <= here.completed_at <= here.updated_at
