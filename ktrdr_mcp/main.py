@@ -71,8 +71,9 @@ def _set_up_logging(options: argparse.Namespace, settings: Settings) -> None:
     level = options.log_level or ("warning" if options.transport == _STDIO else "info")
     set_up_logging(level, settings.ktrdr_log_format)
     if level == "info":
-        # At this level the SDK writes session ids, which are as good as a key.
-        logging.getLogger("mcp").setLevel(logging.WARNING)
+        # At this level the SDK writes session ids, which are as good as a key, and httpx a line for every pull.
+        for name in ("mcp", "httpx"):
+            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _transport(options: argparse.Namespace, settings: Settings) -> Transport:

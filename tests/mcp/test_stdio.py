@@ -158,6 +158,14 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     assert not heavy & set(shown.stdout.split())
 
 
+def test_on_stdio_nothing_that_serves_http_is_imported() -> None:
+    script = "import sys, ktrdr_mcp.main, ktrdr_engine.composition, ktrdr_mcp.stdio; print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    ours = [name for name in shown.stdout.split() if name.startswith("ktrdr_")]
+    assert not {"ktrdr_mcp.web", "ktrdr_mcp.access"} & set(ours)
+    assert not [name for name in ours if name.startswith("ktrdr_engine.operations.http")]
+
+
 def test_a_bad_configuration_is_refused_with_the_variable(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
