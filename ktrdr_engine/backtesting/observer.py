@@ -23,7 +23,7 @@ class BridgeObserver:
 
     def __init__(self, bridge: BacktestProgressBridge, token: CancellationToken, window: BarWindow) -> None:
         self._update = bridge.update_progress
-        self._record = bridge.record
+        self._record_all = bridge.record_all
         self._token = token
         self._first = window.start
         self._total = len(window.series) - window.start
@@ -38,12 +38,14 @@ class BridgeObserver:
 
     def on_trades(self, trades: TradeTable) -> None:
         """Publish the trades that were closed."""
-        record, stamps = self._record, self._stamps
-        for entry, exit_, entry_price, exit_price, units, net, _mae, _mfe, reason in trades.records.tolist():
-            size, short = abs(units), units < 0
-            gain = net / (size * entry_price)
-            record("trades", short, reason, stamps[entry], stamps[exit_], entry_price, exit_price, size, net, gain)
+        self._record_all("trades", map(self._entry, trades.records.tolist()))
 
     def is_cancelled(self) -> bool:
         """Tell whether somebody asked to stop."""
         return self._token.is_cancelled
+
+    def _entry(self, trade: tuple[int, int, float, float, float, float, float, float, int]) -> tuple[float, ...]:
+        entry, exit_, entry_price, exit_price, units, net, _mae, _mfe, reason = trade
+        size, stamps = abs(units), self._stamps
+        gain = net / (size * entry_price)
+        return units < 0, reason, stamps[entry], stamps[exit_], entry_price, exit_price, size, net, gain

@@ -110,7 +110,7 @@ class BacktestProgressBridge(ProgressBridge):
             win_rate: Fraction of the closed trades that won; any number before the first one.
             positions: Open positions, 0 or 1.
         """
-        self.update(current_bar, total_bars, current_date, current_pnl, total_trades, win_rate, positions)
+        self.publish(current_bar, total_bars, (current_date, current_pnl, total_trades, win_rate, positions))
 
     def report_trade(
         self,

@@ -7,7 +7,7 @@ buckets and says how a sample reads. Not where cancellation travels (`cancellati
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ktrdr_engine.operations.history import Bucket, FinishedHistory, Series, plain, read_page
@@ -61,6 +61,10 @@ class ProgressBridge:
 
     def update(self, step: int, total: int, *fields: float) -> None:
         """Publish a sample; `fields` are numbers, in the order of the sample bucket's further columns."""
+        self.publish(step, total, fields)
+
+    def publish(self, step: int, total: int, fields: tuple[float, ...]) -> None:
+        """Do what `update` does, for a subclass that has the fields in a tuple."""
         sequence = self._sequence + 1
         self._sample = (self._clock(), step, total, fields, "")
         series = self._samples
@@ -76,6 +80,13 @@ class ProgressBridge:
         """Add an entry to one of the `events` buckets; the values follow the bucket's columns."""
         sequence = self._sequence + 1
         self._series[bucket].append(sequence, values)
+        self._sequence = sequence
+
+    def record_all(self, bucket: str, entries: Iterable[tuple[float, ...]]) -> None:
+        """Add several entries to one of the `events` buckets, readable together."""
+        series, sequence = self._series[bucket], self._sequence
+        for sequence, values in enumerate(entries, sequence + 1):  # noqa: B007 - the last one is published below
+            series.append(sequence, values)
         self._sequence = sequence
 
     def announce(self, message: str) -> None:
