@@ -85,7 +85,8 @@ class ProgressBridge:
     def record_all(self, bucket: str, entries: Iterable[tuple[float, ...]]) -> None:
         """Add several entries to one of the `events` buckets, readable together."""
         series, sequence = self._series[bucket], self._sequence
-        for sequence, values in enumerate(entries, sequence + 1):  # noqa: B007 - the last one is published below
+        for values in entries:
+            sequence += 1
             series.append(sequence, values)
         self._sequence = sequence
 
