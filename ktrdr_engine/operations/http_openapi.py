@@ -37,6 +37,10 @@ _MEANINGS = {
     500: "A defect; the log has the details",
     503: "Not now: the server is about to end, its storage cannot be used, or its worker does not answer",
 }
+_LINKS: Json = {
+    name: {"operationId": name, "parameters": {"operation_id": "$response.body#/operation_id"}}
+    for name in ("get_operation", "get_metrics", "cancel_operation")
+}
 _KEY_SCHEMA: Json = {"type": "string", "minLength": 1, "maxLength": 200}
 
 
@@ -74,6 +78,7 @@ def _start_paths(start: StartRoute) -> Json:
                     "202": {
                         "description": "Accepted; its state is at the operation's address",
                         "content": _content(StartedReply.__name__),
+                        "links": _LINKS,
                     },
                     **_errors(400, 401, 409, 413, 422, 429, 500, 503),
                 },
