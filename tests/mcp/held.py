@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -134,8 +134,10 @@ class HeldApplication:
         self.strategies = HeldStrategies()
         self.start_routes = (StartRoute("/backtests/start", "Start a backtest", BacktestRequest, self._start),)
 
+        self.loading: Callable[[], object] = lambda: None
+
     def warm_up(self) -> None:
-        """There is nothing to load."""
+        self.loading()
 
     async def _start(self, arguments: Mapping[str, Any], key: str | None) -> Operation:
         return await self.backtesting.start(BacktestRequest.parse(arguments), idempotency_key=key)

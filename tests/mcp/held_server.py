@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,7 +27,14 @@ async def opening() -> AsyncIterator[Application]:
     if "broken" in sys.argv:
         raise RuntimeError("the home is on fire")
     async with open_held(OperationStore(Path(os.environ["KTRDR_HOME"]))) as held:
+        if "slow" in sys.argv:
+            held.loading = load_for_ever
         yield held.as_application()
+
+
+def load_for_ever() -> None:
+    print("loading", file=sys.stderr, flush=True)
+    threading.Event().wait()
 
 
 def transport() -> Transport:

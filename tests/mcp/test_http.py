@@ -20,6 +20,7 @@ from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.store import OperationStore
 from ktrdr_mcp import demo
 from tests.mcp.conftest import backtest_of, text_of
+from tests.mcp.wire import server as process
 from tests.worker_app.process import Worker, worker_process
 
 PATHS = ("/mcp", "/sse")
@@ -30,12 +31,19 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     home = tmp_path_factory.mktemp("server") / "home"
     with worker_process(home, "--transport", "streamable-http", module="ktrdr_mcp.main") as server:
         yield server
+        assert ended(server) == 0
 
 
 @pytest.fixture(scope="module")
 def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     with held_process(tmp_path_factory.mktemp("held") / "home") as server:
         yield server
+        assert ended(server) == 0
+
+
+def ended(server: Worker) -> int:
+    server.signal(signal.SIGTERM)
+    return server.wait()
 
 
 def held_process(home: Path, *arguments: str) -> AbstractContextManager[Worker]:
@@ -152,6 +160,14 @@ async def end_amid_work(server: Worker, how: signal.Signals) -> list[str]:
             await ask(idle, "list_operations")
             server.signal(how)
         return started
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_it_before_it_serves(tmp_path: Path, how: str) -> None:
+    with process("tests.mcp.held_server", tmp_path, "http", "slow", "--port", "0") as server:
+        assert server.process.stderr is not None
+        assert server.process.stderr.readline() == "loading\n"
+        assert server.end(how) == 0
 
 
 def test_a_port_that_is_taken_ends_it_with_a_word(held: Worker, tmp_path: Path) -> None:

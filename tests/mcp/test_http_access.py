@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Mapping
 
 import httpx
@@ -23,6 +24,8 @@ DOORS = ("/mcp", "/sse", "/messages/", "/api/v1/operations", "/backtests/start",
 def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     with worker_process(tmp_path_factory.mktemp("a") / "home", "http", module="tests.mcp.held_server") as server:
         yield server
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,8 @@ def closed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     home = tmp_path_factory.mktemp("b") / "home"
     with worker_process(home, "http", module="tests.mcp.held_server", KTRDR_SERVER_TOKEN=TOKEN) as server:
         yield server
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
 
 
 def status_of(server: Worker, path: str, headers: Mapping[str, str]) -> int:
