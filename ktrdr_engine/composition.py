@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.backtesting.models import BacktestRequest
-from ktrdr_engine.backtesting.service import BacktestingService
+from ktrdr_engine.backtesting.service import BacktestingService, headline
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.operations.health import HealthService
 from ktrdr_engine.operations.models import Operation
@@ -100,6 +100,7 @@ async def open_application(settings: Settings, *, state: Path | None = None) -> 
         max_queued=settings.ktrdr_max_queued_operations,
         health=HealthService(settings.ktrdr_stuck_after_seconds, settings.ktrdr_worker_lost_after_seconds),
         connect=workers.at,
+        headlines={BacktestingService.operation_type: headline},
     )
     service.tally.proxy_errors = workers.failures
     async with workers, service as operations:

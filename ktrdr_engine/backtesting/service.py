@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.backtesting.job import BacktestJob, prepare
@@ -91,12 +91,17 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
             raise OperationCancelled(stop.message, partial=partial) from None
 
 
+def headline(results: Mapping[str, Any]) -> str | None:
+    """Return the line that stands for results in a list; None where they are not those of a backtest."""
+    total_return, sharpe, trades = (results.get(name) for name in ("total_return", "sharpe_ratio", "total_trades"))
+    if not isinstance(trades, int):
+        return None
+    parts = [f"return {total_return:+.2%}"] if isinstance(total_return, float | int) else []
+    if isinstance(sharpe, float | int):
+        parts.append(f"Sharpe {sharpe:.2f}")
+    return ", ".join([*parts, f"{trades} trades"])
+
+
 def _outcome(results: BacktestResults) -> Outcome:
-    return Outcome(results.to_json(), results.tables, _headline(results))
-
-
-def _headline(results: BacktestResults) -> str:
-    parts = [f"return {results.total_return:+.2%}"] if results.total_return is not None else []
-    if results.sharpe_ratio is not None:
-        parts.append(f"Sharpe {results.sharpe_ratio:.2f}")
-    return ", ".join([*parts, f"{results.total_trades} trades"])
+    plain = results.to_json()
+    return Outcome(plain, results.tables, headline(plain))

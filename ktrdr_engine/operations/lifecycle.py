@@ -19,7 +19,7 @@ from ktrdr_engine.operations.archive import Archive, MemoryArchive
 from ktrdr_engine.operations.endings import Ending
 from ktrdr_engine.operations.following import Connect, Following
 from ktrdr_engine.operations.health import HealthService
-from ktrdr_engine.operations.models import Operation, OperationStatus, utc_now
+from ktrdr_engine.operations.models import Headlines, Operation, OperationStatus, utc_now
 from ktrdr_engine.operations.pulls import Pulls
 from ktrdr_engine.operations.reading import Reading
 from ktrdr_engine.operations.records import Records
@@ -55,6 +55,7 @@ class Lifecycle:
         retained: Finished operations kept at hand in memory.
         grace_seconds: How long running work may take to stop when the service ends.
         connect: Returns the connection to a worker; None: remote operations of earlier processes stay as they are.
+        headlines: Makes a line for lists out of results that come from a worker.
         clock: Seconds, monotonic.
         now: The time of day, UTC.
     """
@@ -70,6 +71,7 @@ class Lifecycle:
         retained: int = 1_000,
         grace_seconds: float = 0.8,
         connect: Connect | None = None,
+        headlines: Headlines | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -83,7 +85,16 @@ class Lifecycle:
         self._reading = Reading(archive, self._records, self._transitions, self._following)
         self._runs = LocalRuns(self._transitions, max_concurrent=max_concurrent)
         judge = health or HealthService()
-        self._pulls = Pulls(self._transitions, self._records, archive, judge, cache_ttl=cache_ttl, clock=clock, now=now)
+        self._pulls = Pulls(
+            self._transitions,
+            self._records,
+            archive,
+            judge,
+            cache_ttl=cache_ttl,
+            clock=clock,
+            now=now,
+            headlines=headlines,
+        )
         self._grace_seconds = grace_seconds
         self._max_concurrent = max_concurrent
         self._tasks: anyio.abc.TaskGroup | None = None

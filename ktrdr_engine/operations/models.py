@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Protocol
@@ -185,6 +185,10 @@ class Outcome(NamedTuple):
     results: Mapping[str, Any]
     tables: Mapping[str, Table] = {}
     headline: str | None = None
+
+
+Headlines = Mapping[OperationType, Callable[[Mapping[str, Any]], str | None]]
+"""By kind: what makes one line for lists out of results; for those that come from a worker."""
 
 
 def utc_now() -> datetime:

@@ -332,6 +332,11 @@ def _sizes(buckets: Mapping[str, Sequence[object]]) -> dict[str, int]:
     return {name: len(entries) for name, entries in buckets.items()}
 
 
+def report_retries_to_nobody() -> None:
+    """Switch off, for the process, what the retry library would log and count for itself: `failures` tells the rest."""
+    stamina.instrumentation.set_on_retry_hooks(())
+
+
 def _may_be_repeated(error: Exception) -> bool:
     """Return whether it is worth a second attempt: the connection broke, or something on the way was busy."""
     return isinstance(error, _NotNow | httpx.NetworkError | httpx.RemoteProtocolError | httpx.ConnectTimeout)

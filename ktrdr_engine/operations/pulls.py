@@ -15,7 +15,7 @@ from ktrdr_engine.errors import OperationNotFound, WorkerUnavailable
 from ktrdr_engine.operations.archive import Archive, CancelRequest
 from ktrdr_engine.operations.endings import WORKER_LOST, Ending
 from ktrdr_engine.operations.health import HealthService
-from ktrdr_engine.operations.models import ErrorInfo, Operation, OperationStatus, Outcome, Progress
+from ktrdr_engine.operations.models import ErrorInfo, Headlines, Operation, OperationStatus, Outcome, Progress
 from ktrdr_engine.operations.records import Record, Records
 from ktrdr_engine.operations.sources import LocalSource, OperationSource, SourceState
 from ktrdr_engine.operations.transitions import Transitions
@@ -36,6 +36,7 @@ class Pulls:
         cache_ttl: float,
         clock: Callable[[], float],
         now: Callable[[], datetime],
+        headlines: Headlines | None = None,
     ) -> None:
         self._transitions = transitions
         self._records = records
@@ -44,6 +45,7 @@ class Pulls:
         self._cache_ttl = cache_ttl
         self._clock = clock
         self._now = now
+        self._headlines = headlines or {}
 
     def is_fresh(self, record: Record) -> bool:
         """Return whether the last pull is recent enough."""
@@ -163,7 +165,7 @@ class Pulls:
         if not remote.status.is_final:
             await self._transitions.follow(record, remote.status)
             return
-        outcome = None if remote.results is None else Outcome(remote.results)
+        outcome = None if remote.results is None else Outcome(remote.results, headline=self._headline(remote))
         ending = Ending(
             remote.status,
             outcome,
@@ -174,6 +176,10 @@ class Pulls:
             completed_at=remote.completed_at,
         )
         await self._transitions.finish(record, ending)
+
+    def _headline(self, remote: Operation) -> str | None:
+        headline = self._headlines.get(remote.operation_type)
+        return headline(remote.results) if headline is not None and remote.results is not None else None
 
     async def _unanswered(self, record: Record) -> None:
         if record.failed_pulls == 0:

@@ -38,8 +38,9 @@ class Workers:
         """
         address = url.rstrip("/")
         if address not in self.connections:
-            from ktrdr_engine.operations.proxy import OperationServiceProxy
+            from ktrdr_engine.operations.proxy import OperationServiceProxy, report_retries_to_nobody
 
+            report_retries_to_nobody()
             token = self._token if address == self._url.rstrip("/") else None
             self.connections[address] = OperationServiceProxy(url, token=token, failures=self.failures)
         return self.connections[address]

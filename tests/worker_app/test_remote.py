@@ -56,6 +56,8 @@ async def test_the_main_job_gives_the_same_bytes_on_a_worker_as_here(
         assert json.dumps(remote.results) == json.dumps(local.results)
         assert remote.metadata == local.metadata
         assert remote.progress == local.progress
+        rows = [(await application.operations.list_operations()).operations[0] for application in (here, there)]
+        assert rows[0].headline == rows[1].headline
         for name in ("trades", "equity"):
             pages = [
                 await application.operations.get_operation_table(operation.operation_id, name, 3, 50)
