@@ -20,10 +20,12 @@ from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.store import OperationStore
 from ktrdr_mcp import demo
 from tests.mcp.conftest import backtest_of, text_of
+from tests.mcp.wire import LEGACY
 from tests.mcp.wire import server as process
 from tests.worker_app.process import Worker, worker_process
 
 PATHS = ("/mcp", "/sse")
+SPOKEN = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,21 @@ async def must_end_as(client: Client, operation_id: str, status: str) -> None:
     assert operation["status"] == status
 
 
+def test_a_session_lives_from_its_greeting_to_its_end(held: Worker) -> None:
+    greeting = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    with httpx.Client(base_url=held.url, headers=SPOKEN) as client:
+        opened = client.post("/mcp", json=request("initialize", greeting))
+        session = {"Mcp-Session-Id": opened.headers["mcp-session-id"], "MCP-Protocol-Version": LEGACY}
+        assert client.post("/mcp", json=request("ping"), headers=session).status_code == 200
+        assert client.post("/mcp", json=request("ping")).status_code == 400
+        assert client.delete("/mcp", headers=session).status_code == 200
+        assert client.post("/mcp", json=request("ping"), headers=session).status_code == 404
+
+
+def request(method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
+
+
 def test_rest_starts_what_mcp_starts(held: Worker) -> None:
     for path in ("/backtests/start", "/api/v1/backtests/start"):
         started = httpx.post(held.url + path, json=backtest_of("QUICK"))
@@ -179,10 +196,9 @@ def test_a_port_that_is_taken_ends_it_with_a_word(held: Worker, tmp_path: Path) 
 def test_what_is_no_message_is_refused_without_a_traceback(held: Worker) -> None:
     for content in (b"", b"{", b"[]", json.dumps({"jsonrpc": "2.0", "method": "x" * 100, "id": []}).encode()):
         for path in ("/mcp", "/messages/", "/messages/?session_id=1", "/messages/?session_id=" + "0" * 32):
-            headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-            reply = httpx.post(held.url + path, content=content, headers=headers)
+            reply = httpx.post(held.url + path, content=content, headers=SPOKEN)
             assert 400 <= reply.status_code < 500, reply.text
-    assert httpx.post(f"{held.url}/mcp", content=b" " * 2_000_000, headers=headers).status_code == 413
+    assert httpx.post(f"{held.url}/mcp", content=b" " * 2_000_000, headers=SPOKEN).status_code == 413
     assert httpx.get(f"{held.url}/nowhere").json()["error"]["code"] == "not_found"
     assert httpx.get(f"{held.url}/health").status_code == 200
     assert "Traceback" not in "".join(held.log)
