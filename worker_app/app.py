@@ -34,8 +34,11 @@ def create_app(application: Application, *, token: str | None = None) -> Starlet
         if token
         else Middleware(KnownHosts, is_known=is_loopback, refusal=_REFUSAL)
     )
-    return Starlette(
+    app = Starlette(
         routes=operation_routes(application.operations, application.start_routes, service=SERVICE),
         middleware=[guard],
         exception_handlers=ERROR_HANDLERS,
     )
+    # An address is right or it is 404: the proxy takes a redirect for a defect.
+    app.router.redirect_slashes = False
+    return app
