@@ -8,7 +8,7 @@ instead: the published schemas forbid unknown keys, and a bad call gets every mi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 from mcp.server.mcpserver import Context
@@ -23,6 +23,7 @@ from ktrdr_mcp.failures import crash_text, failure_text
 Schema = dict[str, Any]
 
 _VALUE_WIDTH = 80
+_UNKNOWN_SHOWN = 20
 _NOT_IN_REPLIES = ("title", "description", "default", "format")
 
 
@@ -66,20 +67,20 @@ class StrictTool(Tool):
             raise
 
     def _refusal(self, arguments: dict[str, Any]) -> str:
-        mistakes = [*self._unknown(arguments), *self._invalid(arguments)]
+        unknown = [name for name in arguments if name not in self.parameters["properties"]]
+        count = len(unknown) + len(invalid := [*self._invalid(arguments)])
+        mistakes = [*self._unknown(unknown[:_UNKNOWN_SHOWN]), *invalid]
         return "\n".join(
             [
-                f"{self.name} was not run: {len(mistakes)} argument{'s' * (len(mistakes) != 1)} to repair.",
+                f"{self.name} was not run: {count} argument{'s' * (count != 1)} to repair.",
                 *(f"- {mistake}" for mistake in mistakes),
                 f"Call it again, for example: {self.example}",
             ]
         )
 
-    def _unknown(self, arguments: Mapping[str, Any]) -> Iterator[str]:
-        known = self.parameters["properties"]
-        for name in arguments:
-            if name not in known:
-                yield f"{_short(name)}: unknown argument.{did_you_mean(name, known)}"
+    def _unknown(self, names: Iterable[str]) -> Iterator[str]:
+        for name in names:
+            yield f"{_short(name)}: unknown argument.{did_you_mean(name[:_VALUE_WIDTH], self.parameters['properties'])}"
 
     def _invalid(self, arguments: dict[str, Any]) -> Iterator[str]:
         try:

@@ -6,9 +6,11 @@ The engine's messages already say what, the value and the repair; this module ad
 
 from __future__ import annotations
 
+import json
+
 from ktrdr_engine.errors import KtrdrError
 
-_MAX_CHARACTERS = 8_000
+_MAX_BYTES = 8_000
 
 _NEXT = {
     "operation_not_found": "Call list_operations to see the ids that exist.",
@@ -25,7 +27,7 @@ _REPAIR = "Repair it and call again, for example: {example}"
 def failure_text(error: KtrdrError, tool: str, example: str) -> str:
     """Return the error's message, bounded, and the next step for `tool`."""
     way_on = _NEXT.get(error.code, _REPAIR).format(tool=tool, example=example)
-    return f"{bounded(error.message, _MAX_CHARACTERS)}\n{way_on}"
+    return f"{bounded(error.message, _MAX_BYTES)}\n{way_on}"
 
 
 def crash_text(tool: str) -> str:
@@ -37,5 +39,13 @@ def crash_text(tool: str) -> str:
 
 
 def bounded(text: str, limit: int) -> str:
-    """Return `text`, its end replaced by a note when it is longer than `limit` characters."""
-    return text if len(text) <= limit else f"{text[:limit]}... ({len(text) - limit} more characters)"
+    """Return `text`, its end replaced by a note when it takes more than `limit` bytes on the wire."""
+    kept = text[:limit]
+    while (size := wire_bytes(kept)) > limit:
+        kept = kept[: len(kept) * limit // size]
+    return text if len(kept) == len(text) else f"{kept}... ({len(text) - len(kept)} more characters)"
+
+
+def wire_bytes(text: str) -> int:
+    """Return the length of `text` within JSON, its quotes left out."""
+    return len(json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass")) - 2

@@ -10,26 +10,36 @@ from collections.abc import Awaitable, Callable
 
 from pydantic import BaseModel
 
-from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage
+from ktrdr_engine.operations.models import ErrorInfo, MetricsPage, Operation, OperationPage, OperationSummary
 from ktrdr_mcp.failures import bounded
 
-MAX_STRUCTURED_CHARACTERS = 17_500
-_MAX_MESSAGE_CHARACTERS = 8_000
+MAX_STRUCTURED_BYTES = 17_500
+_ERROR_BYTES = 8_000
+_LINE_BYTES = 400
+_WARNINGS = 5
 
 
 async def fitting_metrics(limit: int, read: Callable[[int], Awaitable[MetricsPage]]) -> MetricsPage:
-    """Return the page of at most `limit` entries that fits; what is left over comes with the next cursor."""
+    """Return the page of at most `limit` entries that fits; what is left over comes with the next cursor.
+
+    An entry that fits no reply at all counts as dropped.
+    """
     page = await read(limit)
-    while (size := _size(page)) > MAX_STRUCTURED_CHARACTERS and limit > 1:
-        limit = max(1, min(limit - 1, limit * MAX_STRUCTURED_CHARACTERS // size))
+    while (size := _size(page)) > MAX_STRUCTURED_BYTES and limit > 1:
+        limit = max(1, min(limit - 1, limit * MAX_STRUCTURED_BYTES // size))
         page = await read(limit)
-    return page
+    if size <= MAX_STRUCTURED_BYTES:
+        return page
+    return MetricsPage(metrics={}, new_cursor=page.new_cursor, has_more=page.has_more, dropped=page.dropped + 1)
 
 
 def fitting_page(page: OperationPage) -> OperationPage:
     """Return the page with the rows that fit; `returned` says how many, the offset reaches the others."""
-    rows = page.operations
-    while len(rows) > 1 and _size(page) > MAX_STRUCTURED_CHARACTERS:
+    if _size(page) <= MAX_STRUCTURED_BYTES:
+        return page
+    rows = tuple(_shorter_row(row) for row in page.operations)
+    page = page.model_copy(update={"operations": rows})
+    while len(rows) > 1 and _size(page) > MAX_STRUCTURED_BYTES:
         rows = rows[: len(rows) * 3 // 4]
         page = OperationPage(operations=rows, total=page.total, returned=len(rows))
     return page
@@ -37,20 +47,27 @@ def fitting_page(page: OperationPage) -> OperationPage:
 
 def fitting_operation(operation: Operation) -> Operation:
     """Return the operation, its longest parts replaced by where to read them when it does not fit."""
-    for shorten in (_shorter_error, _flatter_results, _results_elsewhere):
-        if _size(operation) <= MAX_STRUCTURED_CHARACTERS:
+    for shorten in (_shorter_words, _flatter_results, _results_elsewhere, _bare):
+        if _size(operation) <= MAX_STRUCTURED_BYTES:
             break
         operation = shorten(operation)
     return operation
 
 
-def _shorter_error(operation: Operation) -> Operation:
-    if operation.error is None:
-        return operation
-    message = bounded(operation.error.message, _MAX_MESSAGE_CHARACTERS)
-    return operation.model_copy(
-        update={"error": operation.error.model_copy(update={"message": message, "details": {}})}
+def _shorter_row(row: OperationSummary) -> OperationSummary:
+    headline = row.headline and bounded(row.headline, _LINE_BYTES)
+    return row.model_copy(update={"message": bounded(row.message, _LINE_BYTES), "headline": headline})
+
+
+def _shorter_words(operation: Operation, error_bytes: int = _ERROR_BYTES) -> Operation:
+    warnings = tuple(bounded(warning, _LINE_BYTES) for warning in operation.warnings[:_WARNINGS])
+    if left_out := len(operation.warnings) - len(warnings):
+        warnings = (*warnings, f"... {left_out} more warnings")
+    progress = operation.progress.model_copy(update={"message": bounded(operation.progress.message, _LINE_BYTES)})
+    error = operation.error and ErrorInfo(
+        code=operation.error.code, message=bounded(operation.error.message, error_bytes)
     )
+    return operation.model_copy(update={"progress": progress, "warnings": warnings, "error": error})
 
 
 def _flatter_results(operation: Operation) -> Operation:
@@ -59,9 +76,16 @@ def _flatter_results(operation: Operation) -> Operation:
 
 
 def _results_elsewhere(operation: Operation) -> Operation:
+    if operation.results is None:
+        return operation
     where = f"too long for a reply: read ktrdr://operations/{operation.operation_id}/results"
     return operation.model_copy(update={"results": {"notes": [where]}, "metadata": {}})
 
 
+def _bare(operation: Operation) -> Operation:
+    progress = operation.progress.model_copy(update={"context": {}})
+    return _shorter_words(operation.model_copy(update={"progress": progress, "metadata": {}}), _LINE_BYTES)
+
+
 def _size(model: BaseModel) -> int:
-    return len(model.model_dump_json())
+    return len(model.model_dump_json().encode())

@@ -16,8 +16,8 @@ from pydantic import BaseModel
 from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage, OperationStatus
 from ktrdr_mcp.failures import bounded
 
-MAX_REPLY_CHARACTERS = 20_000
-_MAX_BODY_CHARACTERS = 1_600
+MAX_REPLY_BYTES = 20_000
+_MAX_BODY_BYTES = 1_600
 _LINE_WIDTH = 110
 _HEAD_ROWS, _TAIL_ROWS = 3, 5
 _MAX_LIST_ROWS = 20
@@ -82,7 +82,7 @@ def operations_text(page: OperationPage, offset: int) -> str:
 
 
 def _text(lines: Iterable[str], way_on: str) -> str:
-    return f"{bounded(chr(10).join(lines), _MAX_BODY_CHARACTERS)}\nNext: {way_on}"
+    return f"{bounded(chr(10).join(lines), _MAX_BODY_BYTES)}\nNext: {way_on}"
 
 
 def _operation_lines(operation: Operation) -> Iterator[str]:

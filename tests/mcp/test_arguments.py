@@ -26,6 +26,13 @@ async def test_an_unknown_argument_is_refused_with_the_one_that_was_meant(sessio
     assert (await session.answer("list_operations"))["total"] == 0
 
 
+async def test_a_refusal_is_short_however_much_is_wrong(session: Session) -> None:
+    refusal = await session.refusal("cancel", **{f"name_{n}" * 50: n for n in range(2_000)})
+    assert "2001 arguments to repair" in refusal
+    assert "operation_id: missing" in refusal
+    assert len(refusal) < 8_000
+
+
 async def test_all_mistakes_come_at_once_with_what_was_expected_and_an_example(session: Session) -> None:
     refusal = await session.refusal(
         "start_backtest", symbol=5, timeframe="1h", capital=1, commission=1.5, slippage=True, end_date="2017-12-29"

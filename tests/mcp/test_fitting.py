@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from ktrdr_engine.operations.models import ErrorInfo, MetricsPage, OperationPage, OperationStatus
+import pytest
+
+from ktrdr_engine.operations.models import ErrorInfo, MetricsPage, OperationPage, OperationStatus, Progress
+from ktrdr_mcp.failures import wire_bytes
 from ktrdr_mcp.fitting import (
-    MAX_STRUCTURED_CHARACTERS,
+    MAX_STRUCTURED_BYTES,
     fitting_metrics,
     fitting_operation,
     fitting_page,
 )
+from ktrdr_mcp.views import MAX_REPLY_BYTES, cancelled_text, operation_text, operations_text, reply
 from tests.mcp.test_views import ID, operation, row
 
 
@@ -21,18 +26,18 @@ async def test_a_page_of_metrics_that_is_too_long_leaves_the_rest_for_the_next_c
         return MetricsPage(metrics={"bars": rows}, new_cursor=limit, has_more=limit < 500, dropped=0)
 
     page = await fitting_metrics(500, read)
-    assert len(page.model_dump_json()) <= MAX_STRUCTURED_CHARACTERS
+    assert len(page.model_dump_json()) <= MAX_STRUCTURED_BYTES
     assert page.new_cursor == len(page.metrics["bars"]) == asked[-1]
     assert page.new_cursor > 50
     assert page.has_more
     assert len(asked) < 6
 
 
-async def test_a_single_entry_is_returned_however_long_it_is() -> None:
+async def test_an_entry_that_fits_no_reply_counts_as_dropped_and_is_passed_over() -> None:
     async def read(limit: int) -> MetricsPage:
-        return MetricsPage(metrics={"bars": [{"text": "x" * 50_000}]}, new_cursor=1, has_more=False, dropped=0)
+        return MetricsPage(metrics={"bars": [{"text": "x" * 50_000}]}, new_cursor=1, has_more=True, dropped=2)
 
-    assert (await fitting_metrics(1, read)).new_cursor == 1
+    assert await fitting_metrics(1, read) == MetricsPage(metrics={}, new_cursor=1, has_more=True, dropped=3)
 
 
 async def test_a_page_that_fits_is_read_once() -> None:
@@ -49,9 +54,11 @@ async def test_a_page_that_fits_is_read_once() -> None:
 def test_a_list_that_is_too_long_is_cut_and_counts_what_it_returns() -> None:
     long = OperationPage(operations=tuple(row(n, headline="h" * 500) for n in range(100)), total=300, returned=100)
     page = fitting_page(long)
-    assert len(page.model_dump_json()) <= MAX_STRUCTURED_CHARACTERS
+    assert len(page.model_dump_json()) <= MAX_STRUCTURED_BYTES
     assert page.returned == len(page.operations) < 100
-    assert page.operations == long.operations[: page.returned]
+    assert [one.operation_id for one in page.operations] == [one.operation_id for one in long.operations][
+        : page.returned
+    ]
     assert page.total == 300
 
 
@@ -78,4 +85,38 @@ def test_results_too_long_even_so_are_replaced_by_where_they_are() -> None:
     results = {f"number_{index}": float(index) for index in range(5_000)}
     fitted = fitting_operation(operation(OperationStatus.COMPLETED, results=results))
     assert fitted.results == {"notes": [f"too long for a reply: read ktrdr://operations/{ID}/results"]}
-    assert len(fitted.model_dump_json()) <= MAX_STRUCTURED_CHARACTERS
+    assert len(fitted.model_dump_json()) <= MAX_STRUCTURED_BYTES
+
+
+_WORDS = ["x", "\u6f22", '"\\', "\x01"]
+
+
+@pytest.mark.parametrize("word", _WORDS)
+@pytest.mark.parametrize(
+    "parts",
+    [
+        lambda long: {"error": ErrorInfo(code="engine_error", message=long)},
+        lambda long: {"progress": Progress(message=f"Failed: {long}")},
+        lambda long: {"progress": Progress(context={str(n): long[:200] for n in range(500)})},
+        lambda long: {"warnings": (long,) * 100},
+        lambda long: {"metadata": {"strategy_config_path": long}},
+        lambda long: {"results": {"notes": [long[:200]] * 200}},
+        lambda long: {"results": {f"name_{n}": long[:100] for n in range(500)}},
+    ],
+    ids=["error", "message", "context", "warnings", "metadata", "notes", "results"],
+)
+def test_no_operation_makes_a_reply_longer_than_20_kilobytes(parts: Callable[[str], dict[str, Any]], word: str) -> None:
+    long = operation(OperationStatus.FAILED, **parts(word * 30_000))
+    for text in (operation_text(long), cancelled_text(long)):
+        assert wire_bytes(text) < 2_048
+        assert len(reply(text, fitting_operation(long)).model_dump_json(by_alias=True).encode()) < MAX_REPLY_BYTES
+
+
+@pytest.mark.parametrize("word", _WORDS)
+def test_no_list_makes_a_reply_longer_than_20_kilobytes(word: str) -> None:
+    rows = tuple(row(n, message=word * 30_000, headline=word * 30_000) for n in range(100))
+    page = fitting_page(OperationPage(operations=rows, total=100, returned=100))
+    text = operations_text(page, 0)
+    assert wire_bytes(text) < 2_048
+    assert len(reply(text, page).model_dump_json(by_alias=True).encode()) < MAX_REPLY_BYTES
+    assert page.returned == len(page.operations) > 0

@@ -15,6 +15,7 @@ from ktrdr_engine.operations.models import (
     OperationType,
     Progress,
 )
+from ktrdr_mcp.failures import wire_bytes
 from ktrdr_mcp.views import cancelled_text, metrics_text, operation_text, operations_text
 
 ID = "op_backtest_20250103_k3v9x2m7qa"
@@ -151,5 +152,5 @@ def test_no_text_is_longer_than_two_kilobytes_whatever_the_engine_says() -> None
     page = MetricsPage(metrics={name: rows for name in "abcdef"}, new_cursor=1, has_more=True, dropped=0)
     listed = OperationPage(operations=tuple(row(n, headline="h" * 900) for n in range(100)), total=100, returned=100)
     for text in (operation_text(long), cancelled_text(long), metrics_text(ID, page), operations_text(listed, 0)):
-        assert len(text) < 2_048
+        assert wire_bytes(text) < 2_048
         assert "\nNext: " in text
