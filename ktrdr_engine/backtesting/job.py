@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ktrdr_engine.errors import StrategyError
+from ktrdr_engine.errors import InputError, StrategyError
 
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.models import BacktestRequest
@@ -51,25 +53,40 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
     from ktrdr_engine.bars.window import window
 
     first, last = request.range_ns()
-    strategy = strategies.load(request.strategy_config_path)
-    series = bars.load(request.symbol, request.timeframe)
+    with _about("strategy_config_path", request.strategy_config_path):
+        strategy = strategies.load(request.strategy_config_path)
+    with _about("symbol", request.symbol):
+        series = bars.load(request.symbol, request.timeframe)
     plan = strategy.config.feature_plan()
     if plan.timeframe != request.timeframe:
         raise StrategyError(
             f"{request.strategy_config_path} is written for {plan.timeframe} bars, not {request.timeframe}: "
             f"ask for timeframe={plan.timeframe!r}, or choose a strategy written for {request.timeframe}.",
-            details={"strategy_timeframe": plan.timeframe, "timeframe": request.timeframe},
+            details={"field": "timeframe", "value": request.timeframe, "known": [plan.timeframe]},
         )
-    model_path = request.model_path or f"models/{models.newest_for(strategy.config.name)}"
-    model = models.load(model_path)
-    model.require(plan)
+    with _about("model_path", request.model_path):
+        model_path = request.model_path or f"models/{models.newest_for(strategy.config.name)}"
+        model = models.load(model_path)
+        model.require(plan)
     warmup = max(plan.warmup, strategy.config.training_data.history_required)
+    with _about("start_date", request.start_date):
+        wanted = window(series, first, last, warmup=warmup)
     return BacktestJob(
         request=request,
         strategy=strategy,
         model=model,
         model_path=model_path,
         plan=plan,
-        window=window(series, first, last, warmup=warmup),
+        window=wanted,
         available=(int(series.timestamp[0]), int(series.timestamp[-1])),
     )
+
+
+@contextmanager
+def _about(field: str, value: str | None) -> Iterator[None]:
+    """Let an error say which part of the request it is about, unless it knows better."""
+    try:
+        yield
+    except InputError as error:
+        error.details = {"field": field, "value": value} | error.details
+        raise

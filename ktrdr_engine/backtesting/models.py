@@ -6,6 +6,7 @@ for annotations.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
@@ -50,6 +51,8 @@ CostRate = Annotated[
 DEFAULT_CAPITAL = 100_000.0
 DEFAULT_COMMISSION = 0.001
 DEFAULT_SLIPPAGE = 0.001
+_MISTAKES_SHOWN = 20
+_VALUE_WIDTH = 200
 
 
 class BacktestRequest(BaseModel):
@@ -79,15 +82,17 @@ class BacktestRequest(BaseModel):
         """Build a request from untyped arguments.
 
         Raises:
-            InvalidRequest: Every mistake in one message: the field, the value, what was expected.
+            InvalidRequest: All mistakes in one message, the first twenty named: the field, the value, the repair.
         """
         try:
             return cls.model_validate(dict(arguments))
         except ValidationError as error:
-            mistakes = [_mistake(e, cls.model_fields) for e in error.errors(include_url=False)]
+            found = error.errors(include_url=False)
+            mistakes = [_mistake(one, cls.model_fields) for one in found[:_MISTAKES_SHOWN]]
+            more = f"; and {len(found) - len(mistakes)} more" if len(found) > len(mistakes) else ""
             raise InvalidRequest(
-                "The backtest request is not valid: " + "; ".join(m["text"] for m in mistakes),
-                details={"errors": mistakes},
+                "The backtest request is not valid: " + "; ".join(text for text, _ in mistakes) + more,
+                details={"errors": [details for _, details in mistakes]},
             ) from None
 
     def range_ns(self) -> tuple[int, int]:
@@ -100,22 +105,33 @@ class BacktestRequest(BaseModel):
         if first > last:
             raise InvalidRequest(
                 f"end_date {self.end_date!r} is before start_date {self.start_date!r}: swap them.",
-                details={"start_date": self.start_date, "end_date": self.end_date},
+                details={"field": "end_date", "value": self.end_date, "start_date": self.start_date},
             )
         return first, last
 
 
-def _mistake(error: Mapping[str, Any], known: Mapping[str, object]) -> dict[str, str]:
-    field = ".".join(str(part) for part in error["loc"])
+def _mistake(error: Mapping[str, Any], known: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
+    """Return a mistake as a clause of the message, and as field, value and repair."""
+    field, value = ".".join(str(part) for part in error["loc"])[:_VALUE_WIDTH], error["input"]
     if error["type"] == "extra_forbidden":
-        text = f"unknown argument {field!r}:{did_you_mean(field, known)}"
+        repair = did_you_mean(field, known).strip()
+        text = f"unknown argument {field!r}: {repair}"
     elif error["type"] == "missing":
+        value, repair = None, "give it"
         text = f"{field} is missing"
     else:
-        text = f"{field}={error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+        repair = f"{error['msg'][0].lower()}{error['msg'][1:]}"
         if field in ("commission", "slippage"):
-            text += " (a fraction per fill: 0.001 means 0.1 %)"
-    return {"field": field, "text": text}
+            repair += " (a fraction per fill: 0.001 means 0.1 %)"
+        text = f"{field}={repr(value)[:_VALUE_WIDTH]}: {repair}"
+    return text, {"field": field, "value": _plain(value), "repair": repair}
+
+
+def _plain(value: object) -> str | int | float | None:
+    """Return a value as JSON can carry it, and not at length."""
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return value[:_VALUE_WIDTH] if isinstance(value, str) else repr(value)[:_VALUE_WIDTH]
 
 
 class Provenance(BaseModel):

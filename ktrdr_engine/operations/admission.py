@@ -90,7 +90,7 @@ class Admission:
         if not 0 < len(idempotency_key) <= _KEY_LENGTH:
             raise InvalidRequest(
                 f"idempotency_key has {len(idempotency_key)} characters: use 1 to {_KEY_LENGTH}, such as a UUID.",
-                details={"field": "idempotency_key"},
+                details={"field": "idempotency_key", "value": idempotency_key[:_KEY_LENGTH], "longest": _KEY_LENGTH},
             )
         use = await self._transitions.stored(self._archive.find_key, idempotency_key)
         return use.check(idempotency_key, fingerprint) if use else None

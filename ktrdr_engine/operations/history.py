@@ -152,12 +152,14 @@ def read_page(buckets: Mapping[str, EntrySource], last: int, cursor: int, limit:
 
 def _check_page(cursor: int, limit: int, last: int) -> None:
     if not 1 <= limit <= 500:
-        raise InvalidRequest(f"limit={limit} is out of range: ask for 1 to 500 entries.", details={"limit": limit})
+        raise InvalidRequest(
+            f"limit={limit} is out of range: ask for 1 to 500 entries.", details={"field": "limit", "value": limit}
+        )
     if not 0 <= cursor <= last:
         raise InvalidRequest(
             f"cursor={cursor} was never given out for this operation; the newest is {last}. "
             "Start with cursor=0, then pass on each reply's new_cursor.",
-            details={"cursor": cursor, "newest": last},
+            details={"field": "cursor", "value": cursor, "newest": last},
         )
 
 

@@ -162,6 +162,6 @@ def _key(request: Request, arguments: dict[str, Any]) -> str | None:
         raise InvalidRequest(
             f"idempotency_key={str(field)[:80]!r} is not text, or differs from the header Idempotency-Key: "
             "send one text, in one place.",
-            details={"field": "idempotency_key"},
+            details={"field": "idempotency_key", "value": str(field)[:80], "header": header},
         )
     return field

@@ -35,9 +35,13 @@ def check_rows(offset: int, limit: int) -> None:
         InvalidRequest: It does not.
     """
     if offset < 0:
-        raise InvalidRequest(f"offset={offset} is negative: the first row is 0.", details={"offset": offset})
+        raise InvalidRequest(
+            f"offset={offset} is negative: the first row is 0.", details={"field": "offset", "value": offset}
+        )
     if not 1 <= limit <= 10_000:
-        raise InvalidRequest(f"limit={limit} is out of range: ask for 1 to 10000 rows.", details={"limit": limit})
+        raise InvalidRequest(
+            f"limit={limit} is out of range: ask for 1 to 10000 rows.", details={"field": "limit", "value": limit}
+        )
 
 
 def plain_values(column: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -56,6 +57,16 @@ def test_all_mistakes_are_told_at_once() -> None:
         BacktestRequest.parse({"symbol": "EURUSD", "commission": 2, "slippage": -1})
     fields = {mistake["field"] for mistake in caught.value.details["errors"]}
     assert fields == {"timeframe", "strategy_config_path", "start_date", "end_date", "commission", "slippage"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{f"name_{n}": n for n in range(80_000)}, {"symbol": "x" * 900_000}, {"y" * 900_000: 1}]
+)
+def test_a_refusal_is_short_however_long_the_request(wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        BacktestRequest.parse(GOOD | wrong)
+    assert len(caught.value.message) < 5_000
+    assert len(json.dumps(caught.value.details)) < 10_000
 
 
 def test_inverted_dates_say_so() -> None:

@@ -34,6 +34,16 @@ def test_it_runs_the_main_job_itself_whatever_its_environment_says(worker: Worke
     ("change", "code", "word"),
     [
         ({"symbol": "EURUSDX"}, "data_error", "EURUSD"),
+        ({"timeframe": "2h"}, "data_error", "1h"),
+        ({"timeframe": "1d"}, "data_error", "1h"),
+        ({"strategy_config_path": "rsi_mean_reversal"}, "strategy_error", "rsi_mean_reversion"),
+        ({"model_path": "models/rsi_mlp.pt"}, "model_error", "rsi_mlp_v1.0.0"),
+        ({"start_date": "2031-01-01", "end_date": "2031-01-02"}, "data_error", "Available"),
+        ({"start_date": "1.1.2017"}, "invalid_request", "2024-12-31"),
+        ({"commission": 1.5}, "invalid_request", "0.001"),
+        ({"slippage": []}, "invalid_request", "number"),
+        ({"symbol": None}, "invalid_request", "string"),
+        ({"idempotency_key": ""}, "invalid_request", "1 to 200"),
         ({"start_dat": "x"}, "invalid_request", "start_date"),
         ({"end_date": "2016-01-01"}, "invalid_request", "swap"),
         ({"strategy_config_path": "../../etc/passwd"}, "strategy_error", ""),
@@ -49,6 +59,10 @@ def test_requests_that_cannot_work_are_422_with_the_repair(
     error = reply.json()["error"]
     assert error["code"] == code
     assert word in error["message"]
+    (mistake,) = error["details"].get("errors", [error["details"]])
+    field, value = next(iter(change.items()))
+    assert mistake["field"] == field
+    assert mistake["value"] in (value, repr(value))
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
