@@ -99,7 +99,7 @@ class FeaturePlan:
         for item in self.inputs:
             if problem := self.indicator(item.indicator).spec.output_problem(item.output):
                 raise StrategyError(f"Input of {item.indicator!r}: {problem.problem}. {problem.repair}")
-        twice = [name for name, count in Counter(self.base_names).items() if count > 1]
+        twice = [name for name, count in Counter(self.names).items() if count > 1]
         if twice:
             raise StrategyError(
                 f"Two features would be called {twice[0]!r}: "

@@ -70,3 +70,11 @@ def test_two_features_cannot_share_a_name() -> None:
     other = FuzzyInput("rsi", "rsi_14", None, (MembershipPlan("zone_oversold", "triangular", (0, 1, 2)),))
     with pytest.raises(StrategyError, match="Two features would be called '1h_rsi_zone_oversold'"):
         FeaturePlan("1h", (RSI,), (ZONE, other))
+
+
+def test_a_membership_cannot_be_called_as_the_lag_of_another() -> None:
+    shape = ("triangular", (0.0, 20.0, 35.0))
+    zone = FuzzyInput("zone", "rsi_14", None, (MembershipPlan("low", *shape), MembershipPlan("low_lag_1", *shape)))
+    assert FeaturePlan("1h", (RSI,), (zone,)).names == ("1h_zone_low", "1h_zone_low_lag_1")
+    with pytest.raises(StrategyError, match="Two features would be called '1h_zone_low_lag_1'"):
+        FeaturePlan("1h", (RSI,), (zone,), lags=1)
