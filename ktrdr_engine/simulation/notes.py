@@ -23,7 +23,11 @@ def explain(simulation: Simulation, decisions: Decisions, rules: SimulationRules
 
 def _no_trades(decisions: Decisions, rules: SimulationRules) -> Iterator[str]:
     if decisions.max_buy is None or decisions.max_sell is None:
-        yield "No trades: on no bar of the range were all features known. Ask for a longer or a later range."
+        yield (
+            "No trades: on no bar of the range was the model's output finite: prices or weights are too extreme."
+            if decisions.nonfinite
+            else "No trades: on no bar of the range were all features known. Ask for a longer or a later range."
+        )
         return
     if not decisions.buys:
         yield f"No trades: {_never('BUY', decisions.max_buy, decisions.confidence_threshold)}."

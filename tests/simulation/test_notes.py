@@ -68,6 +68,15 @@ def test_features_that_were_never_known_are_explained() -> None:
     assert said.startswith("No trades: on no bar of the range were all features known.")
 
 
+def test_known_features_without_one_finite_output_are_not_called_unknown() -> None:
+    decided = decide(np.array([NANS, NANS], np.float32), 0.6, known=np.array([False, True]))
+    said = explain(simulate(flat_bars(10, 10), decided.codes, FREE), decided, FREE)
+    assert said == (
+        "No trades: on no bar of the range was the model's output finite: prices or weights are too extreme.",
+        "Bars that decided HOLD because the model's output was not finite: 1.",
+    )
+
+
 def test_too_little_money_for_a_whole_unit_is_explained() -> None:
     said = notes(BUYS, HOLDS, HOLDS, prices=flat_bars(*[2000.0] * 3), fractional_units=False)
     assert said == ("Entries not made because a whole unit was dearer (fractional_units: true buys a part): 1.",)
