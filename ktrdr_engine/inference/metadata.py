@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ktrdr_engine.bars.dates import parse_stamp
 from ktrdr_engine.features.plan import FeaturePlan
 
 CLASSES: Final = ("BUY", "HOLD", "SELL")
@@ -37,11 +38,19 @@ class Normalization(_Frozen):
     scale: tuple[float, ...]
 
 
+def _instant(text: str) -> str:
+    parse_stamp(text)
+    return text
+
+
+Instant = Annotated[str, AfterValidator(_instant)]
+
+
 class TimeRange(_Frozen):
     """First and last bar, ISO-8601 UTC, both included."""
 
-    start: str
-    end: str
+    start: Instant
+    end: Instant
 
 
 class SplitMetrics(_Frozen):
@@ -108,4 +117,6 @@ class ModelMetadata(_Frozen):
         sizes = {len(self.feature_names), len(self.normalization.shift), len(self.normalization.scale)}
         if len(sizes) != 1:
             raise ValueError("feature_names, normalization.shift and normalization.scale differ in length")
+        if self.feature_names != self.feature_plan.names:
+            raise ValueError("feature_names are not those of feature_plan")
         return self

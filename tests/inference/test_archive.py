@@ -99,6 +99,14 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "metadata lacks a field": (described(lambda m: m.pop("seed")), r"metadata is invalid \(seed: Field required"),
     "metadata has one more": (described(lambda m: m.update(x=1)), r"metadata is invalid \(x"),
     "names and scales differ": (described(lambda m: m["feature_names"].pop()), "differ in length"),
+    "names of other features": (
+        described(lambda m: m["feature_names"].reverse()),
+        "feature_names are not those of feature_plan",
+    ),
+    "a range that is no date": (
+        described(lambda m: m["training_range"].update(end="last year")),
+        r"metadata is invalid \(training_range.end: .*not an ISO-8601 date",
+    ),
     "infinite scale": (described(lambda m: m["normalization"]["scale"].__setitem__(0, float("inf"))), "scale"),
     "huge layer": (described(lambda m: m["architecture"].update(hidden_layers=[10**9])), "hidden_layers"),
     "unknown indicator": (
