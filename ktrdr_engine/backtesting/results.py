@@ -17,6 +17,7 @@ from ktrdr_engine.simulation.notes import explain
 
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.job import BacktestJob
+    from ktrdr_engine.inference.metadata import ModelMetadata, TimeRange
     from ktrdr_engine.simulation.decisions import Decisions
     from ktrdr_engine.simulation.models import SimulationRules
     from ktrdr_engine.simulation.simulator import Simulation
@@ -81,15 +82,27 @@ def _notes_on_job(job: BacktestJob) -> Iterator[str]:
         yield f"The data begin at {format_stamp(job.available[0])}, after start_date."
     if asked_last > job.available[1] + tolerance:
         yield f"The data end at {format_stamp(job.available[1])}, before end_date."
-    first, last = int(series.timestamp[job.window.start]), int(series.timestamp[-1])
-    trained = metadata.training_range
-    overlaps = first <= parse_bound(trained.end, end=True) and last >= parse_bound(trained.start, end=False)
-    if overlaps and series.symbol in metadata.symbols:
-        yield f"In sample: the model was trained on bars from {trained.start} to {trained.end}, part of this range."
+    seen = [f"{what} {used.start} to {used.end}" for what, used in _seen(metadata) if _overlaps(used, job)]
+    if seen and series.symbol in metadata.symbols:
+        yield f"In sample: the model was {' and '.join(seen)}, part of this range."
     if series.symbol not in metadata.symbols:
         yield f"The model was trained on {', '.join(metadata.symbols)}, not on {series.symbol}."
     if metadata.strategy_sha256 != job.strategy.sha256:
         yield "The strategy file has changed since the model was trained on it; their features still agree."
+
+
+def _seen(metadata: ModelMetadata) -> Iterator[tuple[str, TimeRange]]:
+    """Yield what made the weights what they are, and on which bars; early stopping chose by the validation part."""
+    yield "trained on bars from", metadata.training_range
+    validation, training = metadata.metrics.get("validation"), metadata.strategy.get("training")
+    if validation and validation.range and isinstance(training, dict) and training.get("early_stopping"):
+        yield "chosen by its results from", validation.range
+
+
+def _overlaps(used: TimeRange, job: BacktestJob) -> bool:
+    stamps = job.window.series.timestamp
+    first, last = int(stamps[job.window.start]), int(stamps[-1])
+    return first <= parse_bound(used.end, end=True) and last >= parse_bound(used.start, end=False)
 
 
 def _provenance(job: BacktestJob) -> Provenance:

@@ -180,7 +180,11 @@ def test_the_same_data_strategy_and_model_have_the_same_provenance(job_of: JobMa
 
 
 NOTES: list[tuple[dict[str, Any], str]] = [
-    (MAIN_JOB, "In sample"),
+    (
+        MAIN_JOB,
+        "In sample: the model was trained on bars from 2017-01-02T14:00:00Z to 2017-09-07T04:00:00Z and chosen by",
+    ),
+    (MAIN_JOB | {"start_date": "2017-10-01"}, "In sample: the model was chosen by its results from 2017-09-"),
     (MAIN_JOB | {"start_date": "2015-01-01"}, "The data begin at"),
     (MAIN_JOB | {"end_date": "2019-01-01"}, "The data end at"),
     (TREND | {"symbol": "GOOG", "start_date": "2008-01-01"}, "not on GOOG"),
