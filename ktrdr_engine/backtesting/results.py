@@ -12,6 +12,7 @@ from ktrdr_engine import __version__
 from ktrdr_engine.backtesting.models import BacktestResults, Provenance
 from ktrdr_engine.backtesting.progress_bridge import SIDES
 from ktrdr_engine.bars.dates import format_stamp, parse_bound
+from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.metrics.performance import summarise
 from ktrdr_engine.simulation.notes import explain
 
@@ -32,7 +33,7 @@ def make_results(
     """Return the numbers of a run, whole or cut short; `partial` says which."""
     series = job.window.series
     first, last = simulation.start, simulation.start + simulation.bars
-    performance = summarise(series.timestamp, series.prices, simulation)
+    performance = summarise(series.timestamp, series.prices, simulation, weekly=series.timeframe is Timeframe.W1)
     numbers = {field.name: getattr(performance, field.name) for field in fields(performance)}
     numbers["notes"] = (*explain(simulation, decisions, rules), *performance.notes, *_notes_on_job(job))
     return BacktestResults(

@@ -11,6 +11,7 @@ from ktrdr_engine.metrics.kernel import DAY_NS, scan
 
 TRADING_DAYS: Final = 252
 CALENDAR_DAYS: Final = 365
+WEEKS: Final = 52
 _ALWAYS_OPEN: Final = 0.17  # share of weekend bars above which a market trades around the clock (2/7 would be all)
 
 
@@ -18,8 +19,9 @@ class EquityCurve(NamedTuple):
     """What is known of a curve of at least one bar.
 
     Args:
-        annualization: Trading days a year: 365 for a market that trades at weekends, else 252.
-        daily: (n_days + 1,) the initial capital, then the equity of each trading day's last bar.
+        annualization: Values of `daily` a year: 365 for a market that trades at weekends, 52 for weekly bars, else 252.
+        daily: (n_days + 1,) the initial capital, then the equity of each trading day's last bar; of each week's for
+            weekly bars.
         max_drawdown: Largest fall from a peak as a fraction of it, on every bar, from the initial capital on. Above 1
             when the equity fell below zero.
         underwater_days: Longest time from a peak to its recovery or to the last bar, in calendar days. A peak is the
@@ -34,11 +36,14 @@ class EquityCurve(NamedTuple):
     mean: float
 
 
-def measure(stamps: NDArray[np.int64], equity: NDArray[np.float64], initial_capital: float) -> EquityCurve:
+def measure(
+    stamps: NDArray[np.int64], equity: NDArray[np.float64], initial_capital: float, *, weekly: bool = False
+) -> EquityCurve:
     """Reduce a curve; `stamps` (n,) ns UTC and `equity` (n,) at the closes, n at least 1.
 
-    A market with more than 17 % of its bars on Saturdays and Sundays has days of 24 hours on every day of the week.
-    In any other those bars belong to the Monday after them.
+    Weekly bars give one value a week, on whatever day they are stamped. Of the others, a market with more than 17 % of
+    its bars on Saturdays and Sundays has days of 24 hours on every day of the week; in any other those bars belong to
+    the Monday after them.
     """
     # The kernel trusts its types.
     stamps, equity = np.ascontiguousarray(stamps, np.int64), np.ascontiguousarray(equity, np.float64)
@@ -47,8 +52,8 @@ def measure(stamps: NDArray[np.int64], equity: NDArray[np.float64], initial_capi
     ends[0] = initial_capital
     count, weekend_bars, worst, longest, total = scan(stamps, equity, initial_capital, days, ends[1:])
     always_open = weekend_bars > _ALWAYS_OPEN * stamps.size
-    daily = ends[: count + 1] if always_open else _fold_weekends(days[:count], ends[: count + 1])
-    annualization = CALENDAR_DAYS if always_open else TRADING_DAYS
+    daily = ends[: count + 1] if always_open or weekly else _fold_weekends(days[:count], ends[: count + 1])
+    annualization = WEEKS if weekly else CALENDAR_DAYS if always_open else TRADING_DAYS
     return EquityCurve(annualization, daily, worst, longest / DAY_NS, total / stamps.size)
 
 

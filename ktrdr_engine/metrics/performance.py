@@ -100,13 +100,16 @@ class Performance:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what is beyond all numbers is noted as undefined
-def summarise(timestamp: NDArray[np.int64], prices: NDArray[np.float64], run: SimulatedRun) -> Performance:
+def summarise(
+    timestamp: NDArray[np.int64], prices: NDArray[np.float64], run: SimulatedRun, *, weekly: bool = False
+) -> Performance:
     """Return the numbers of `run`.
 
     Args:
         timestamp: (n,) ns UTC, the whole series, warm-up included.
         prices: (5, n) open, high, low, close, volume of the same bars.
         run: What was simulated on them.
+        weekly: Each bar is a week long.
     """
     numbers = _Numbers()
     bars = len(run.equity)
@@ -114,7 +117,7 @@ def summarise(timestamp: NDArray[np.int64], prices: NDArray[np.float64], run: Si
         return _nothing(run)
     last = run.start + bars - 1
     initial, final = run.initial_capital, float(run.equity[-1])
-    curve = measure(timestamp[run.start : last + 1], run.equity, initial)
+    curve = measure(timestamp[run.start : last + 1], run.equity, initial, weekly=weekly)
     growth = final / initial
     annual, calmar = _annual(numbers, growth, curve)
     risk = _risk(numbers, curve)

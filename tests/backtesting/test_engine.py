@@ -17,6 +17,7 @@ from ktrdr_engine.backtesting.job import BacktestJob
 from ktrdr_engine.backtesting.models import BacktestResults
 from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
 from ktrdr_engine.bars.series import BarSeries
+from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.bars.window import BarWindow
 from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.operations.cancellation import CancellationToken
@@ -170,6 +171,16 @@ def test_the_bars_before_the_start_serve_as_warm_up(job_of: JobMaker) -> None:
     assert first.warmup_bars > 0
     assert later.warmup_bars == 0
     assert later.first_bar == "2017-03-01T00:00:00Z"
+
+
+def test_weekly_bars_are_scaled_to_a_year_by_weeks(job_of: JobMaker) -> None:
+    job = job_of(SWING)
+    series = job.window.series
+    stamps = series.timestamp[0] + np.arange(len(series)) * 7 * 86_400_000_000_000
+    results = run(with_series(job, BarSeries("SPX", Timeframe.W1, stamps, series.prices)))
+    assert results.annualization == 52
+    years = results.bars / 52
+    assert results.annual_return == pytest.approx((results.final_value / 100_000) ** (1 / years) - 1)
 
 
 def test_the_same_data_strategy_and_model_have_the_same_provenance(job_of: JobMaker) -> None:

@@ -91,6 +91,13 @@ def test_daily_bars_of_an_exchange_have_252_days_a_year() -> None:
     assert curve(stamps(*weekdays), *range(1, 21)).annualization == 252
 
 
+@pytest.mark.parametrize("weekday", range(7))
+def test_weekly_bars_have_52_values_a_year_whatever_day_they_are_stamped(weekday: int) -> None:
+    measured = measure(every(7 * DAY, 4, MONDAY + weekday * DAY), np.array([1.0, 2.0, 3.0, 4.0]), 100.0, weekly=True)
+    assert measured.annualization == 52
+    assert measured.daily.tolist() == [100, 1, 2, 3, 4]
+
+
 def test_days_before_1970_are_days_too() -> None:
     friday = datetime(1929, 10, 25, tzinfo=UTC)
     at = stamps(friday, friday + 20 * HOUR, friday + 3 * DAY)
