@@ -162,6 +162,14 @@ class Archive(Protocol):
         """
         ...
 
+    def keep_history(self, operation_id: str, history: FinishedHistory) -> None:
+        """Keep what there is of the metrics of an operation that has not ended, in case its process is killed.
+
+        Raises:
+            StorageError: It cannot be kept.
+        """
+        ...
+
     def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:
         """Record on which worker, and under which id there, a remote operation runs.
 
@@ -279,6 +287,9 @@ class MemoryArchive:
             if len(self._with_tables) > _TABLES_KEPT:
                 self._with_tables.popleft().tables.clear()
         return Stored(operation)
+
+    def keep_history(self, operation_id: str, history: FinishedHistory) -> None:
+        """Do nothing: this memory is killed along with its process."""
 
     def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:
         """Record where a remote operation runs."""

@@ -51,17 +51,22 @@ class ClientCalls(Lifecycle):
     async def get_operation_metrics(self, operation_id: str, cursor: int = 0, limit: int = 50) -> MetricsPage:
         """Return metrics history after `cursor`: live while the operation runs, stored afterwards.
 
+        Of work whose process was killed, what somebody read is there, but for the last seconds.
+
         Raises:
             OperationNotFound: There is no such operation.
             InvalidRequest: The cursor or the limit (1..500) is out of range.
         """
         record = await self._following.find(operation_id)
         if record is not None and record.source is not None:
-            return await record.source.metrics(cursor, limit)
+            page = await record.source.metrics(cursor, limit)
+            if page.new_cursor:
+                await self._pulls.keep_history(record)
+            return page
         if record is not None and record.unsaved is not None:
             return record.unsaved.history().page(cursor, limit)
-        await self.get_operation(operation_id)
-        return await self._reading.metrics(operation_id, cursor, limit)
+        operation = await self.get_operation(operation_id)
+        return await self._reading.metrics(operation, cursor, limit)
 
     async def get_operation_table(self, operation_id: str, name: str, offset: int = 0, limit: int = 100) -> TablePage:
         """Return rows of a result table, such as the trades.

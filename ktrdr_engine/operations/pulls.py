@@ -20,6 +20,7 @@ from ktrdr_engine.operations.records import Record, Records
 from ktrdr_engine.operations.sources import LocalSource, OperationSource, SourceState
 from ktrdr_engine.operations.transitions import Transitions
 
+_KEEP_SECONDS = 5.0
 _KEPT_WISH = "The wish to cancel is kept: the next query passes it on once the worker answers."
 
 
@@ -75,6 +76,12 @@ class Pulls:
             record.pulled_at = self._clock()
             self._records.tally.pull(is_remote=False)
             await self.apply(record, await record.source.pull())
+
+    async def keep_history(self, record: Record) -> None:
+        """Keep the metrics a reader just saw of local work, at most every few seconds."""
+        if isinstance(record.source, LocalSource) and self._clock() - record.history_kept_at >= _KEEP_SECONDS:
+            record.history_kept_at = self._clock()
+            await self._transitions.keep_history(record)
 
     async def wait(self, record: Record, wait_seconds: float) -> None:
         """Return when the operation ends, or the time is up."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ktrdr_engine.errors import InvalidRequest, OperationConflict, OperationNotFound
 from ktrdr_engine.operations.archive import Archive, Query, Stored
+from ktrdr_engine.operations.endings import INTERRUPTED
 from ktrdr_engine.operations.following import Following
-from ktrdr_engine.operations.history import NO_HISTORY
+from ktrdr_engine.operations.history import NO_HISTORY, FinishedHistory
 from ktrdr_engine.operations.models import (
     MetricsPage,
     Operation,
@@ -82,10 +83,16 @@ class Reading:
         shown = tuple(live[row.operation_id].summary() if row.operation_id in live else row for row in rows)
         return OperationPage(operations=shown, total=total, returned=len(shown))
 
-    async def metrics(self, operation_id: str, cursor: int, limit: int) -> MetricsPage:
+    async def metrics(self, operation: Operation, cursor: int, limit: int) -> MetricsPage:
         """Return history that is kept for an operation which does not run here."""
-        history = await self._transitions.stored(self._archive.metrics, operation_id)
-        return (history or NO_HISTORY).page(cursor, limit)
+        found: FinishedHistory | None = None
+        if operation.status.is_final:  # Before, another process may have kept a part; that must not be taken for all.
+            found = await self._transitions.stored(self._archive.metrics, operation.operation_id)
+        history = found or NO_HISTORY
+        if cursor > history.last and operation.error is not None and operation.error.code == INTERRUPTED.code:
+            # Given out by the process that was killed, after the last copy it made.
+            return MetricsPage(metrics={}, new_cursor=cursor, has_more=False, dropped=0)
+        return history.page(cursor, limit)
 
     async def table(self, operation: Operation, name: str, offset: int, limit: int) -> TablePage:
         """Return rows of a result table.

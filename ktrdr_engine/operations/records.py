@@ -32,6 +32,7 @@ class Record:
         pulling: Held by the one reader that pulls.
         writing: Held by the one transition that is being stored.
         waiting: Held by the one reader that waits on a worker.
+        history_kept_at: Monotonic time of the last copy of the metrics to the archive.
         unheard: A wish to cancel that the worker has not heard yet.
         ended: Set when the operation is final.
         is_claimed: Work was given to it; it can be given only once.
@@ -50,6 +51,7 @@ class Record:
     pulling: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
     writing: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
     waiting: anyio.Lock = field(default_factory=anyio.Lock)
+    history_kept_at: float = -math.inf
     unheard: CancelRequest | None = None
     ended: anyio.Event = field(default_factory=anyio.Event)
     is_claimed: bool = False

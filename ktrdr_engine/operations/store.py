@@ -94,6 +94,10 @@ class OperationStore:
         has_results = operation.results is not None
         return self._put(operation, earlier, headline=artefacts.headline, has_results=has_results)
 
+    def keep_history(self, operation_id: str, history: FinishedHistory) -> None:
+        """Write the metrics there are to where those of a finished operation are."""
+        self._files.write(operation_id, None, history, {})
+
     def link(self, operation_id: str, worker_url: str, remote_id: str) -> None:
         """Record on which worker, and under which id there, a remote operation runs."""
         self._database.write(lambda connection: rows.link(connection, operation_id, worker_url, remote_id))

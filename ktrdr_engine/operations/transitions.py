@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -95,6 +95,14 @@ class Transitions:
             if not record.is_final:
                 await self._finish(record, ending)
         return record.operation
+
+    async def keep_history(self, record: Record) -> None:
+        """Keep the metrics of running work where they are found if this process is killed; or let it be."""
+        async with self._exclusive(record):
+            if record.source is not None and not record.is_final:
+                history = await record.source.history()
+                with suppress(StorageError):
+                    await self.stored(lambda: self._archive.keep_history(record.operation_id, history()))
 
     async def retry_save(self, record: Record) -> None:
         """Try again to store an end that could not be stored."""

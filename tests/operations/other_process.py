@@ -18,7 +18,7 @@ from tests.operations.work import Gate, ended, start
 
 
 async def main(home: Path, ballast: str) -> None:
-    """Start one operation, print its id, and serve `get`, `complete` and `leave`."""
+    """Start one operation, print its id, and serve `get`, `metrics`, `complete` and `leave`."""
     async with OperationsService(OperationStore(home), cache_ttl=0) as service:
         work = Gate(Outcome({"answer": 42, "ballast": "x" * int(ballast)}))
         operation_id = await start(service, work, idempotency_key="the key")
@@ -29,6 +29,8 @@ async def main(home: Path, ballast: str) -> None:
                 work.open()
                 operation = await ended(service, operation_id)
                 print(operation.status, *operation.warnings, flush=True)
+            elif command.strip() == "metrics":
+                print((await service.get_operation_metrics(operation_id)).new_cursor, flush=True)
             else:
                 print((await service.get_operation(operation_id)).status, flush=True)
 

@@ -122,3 +122,15 @@ async def test_a_process_whose_files_may_not_grow_serves_its_results_from_memory
         assert [path.name for path in (home / "results").iterdir()] == []
     finally:
         full.kill()
+
+
+async def test_what_was_read_of_a_killed_process_can_be_read_again(home: Path, other: Other) -> None:
+    assert other.ask("metrics") == "1"
+    async with OperationsService(OperationStore(home)) as service:
+        # A part that is kept is not shown as the whole while its process lives, nor remembered as that.
+        assert (await service.get_operation_metrics(other.operation_id)).new_cursor == 0
+        other.kill()
+        page = await service.get_operation_metrics(other.operation_id)
+        assert page.metrics == {"history": [{"step": 3, "total": 10}]}
+        later = await service.get_operation_metrics(other.operation_id, 7)
+        assert (later.metrics, later.new_cursor, later.has_more) == ({}, 7, False)
