@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ktrdr_engine.inference.library import ModelLibrary
     from ktrdr_engine.strategy.library import Strategy, StrategyLibrary
 
+_SETTLING = 10
+"""Times its declared warm-up after which what an indicator began with weighs less than 1 in 8,000 (Wilder's average,
+the slowest: (1 - 1/n) ** 9n). A model is trained on settled values and must be asked about such."""
+
 
 @dataclass(frozen=True, slots=True)
 class BacktestJob:
@@ -68,9 +72,9 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
         model_path = request.model_path or f"models/{models.newest_for(strategy.config.name)}"
         model = models.load(model_path)
         model.require(plan)
-    warmup = max(plan.warmup, strategy.config.training_data.history_required)
+    settled = strategy.config.training_data.history_required or _SETTLING * plan.warmup
     with _about("start_date", request.start_date):
-        wanted = window(series, first, last, warmup=warmup)
+        wanted = window(series, first, last, warmup=max(plan.warmup, settled))
     return BacktestJob(
         request=request,
         strategy=strategy,

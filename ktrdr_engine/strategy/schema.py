@@ -60,7 +60,10 @@ class Timeframes(Section):
 
 
 class TrainingData(Section):
-    """Symbols, timeframes, and how many bars before the first one wanted are read to settle the indicators."""
+    """Symbols, timeframes, and how many bars before the first one wanted are read to settle the indicators.
+
+    Without `history_required` it is ten times their warm-up.
+    """
 
     symbols: Symbols = Field(examples=["{mode: single, symbol: EURUSD}"])
     timeframes: Timeframes = Field(examples=["{mode: single, timeframe: 1h}"])

@@ -7,20 +7,27 @@ import json
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ktrdr_engine.backtesting.engine import BacktestingEngine
-from ktrdr_engine.backtesting.job import BacktestJob
-from ktrdr_engine.backtesting.models import BacktestResults
+from ktrdr_engine.backtesting.job import BacktestJob, prepare
+from ktrdr_engine.backtesting.models import BacktestRequest, BacktestResults
 from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
 from ktrdr_engine.bars.series import BarSeries
+from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.bars.window import BarWindow
+from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.errors import OperationCancelled
+from ktrdr_engine.features.matrix import build_features
+from ktrdr_engine.inference.library import ModelLibrary
 from ktrdr_engine.operations.cancellation import CancellationToken
+from ktrdr_engine.strategy.library import StrategyLibrary
 from tests.backtesting.conftest import MAIN_JOB, SWING, TREND, JobMaker
 
 ALL = pytest.mark.parametrize("arguments", [MAIN_JOB, SWING, TREND], ids=["mean_reversion", "swing", "trend"])
@@ -171,6 +178,24 @@ def test_the_bars_before_the_start_serve_as_warm_up(job_of: JobMaker) -> None:
     assert first.warmup_bars > 0
     assert later.warmup_bars == 0
     assert later.first_bar == "2017-03-01T00:00:00Z"
+
+
+def test_indicators_have_settled_when_a_strategy_names_no_history(
+    tmp_path: Path, models: ModelLibrary, bar_store: BarStore
+) -> None:
+    shipped = (shipped_root() / "strategies" / "rsi_mean_reversion.yaml").read_text()
+    assert "history_required: 200" in shipped
+    (tmp_path / "strategies").mkdir()
+    (tmp_path / "strategies" / "brief.yaml").write_text(shipped.replace("history_required: 200", "history_required: 0"))
+    strategies = StrategyLibrary((tmp_path,))
+
+    def probabilities(start: str) -> NDArray[np.float32]:
+        request = BacktestRequest.parse(MAIN_JOB | {"strategy_config_path": "brief", "start_date": start})
+        job = prepare(request, strategies, models, bar_store)
+        return job.model.predict(build_features(job.plan, job.window.series))[job.window.start :]
+
+    late = probabilities("2017-06-01")
+    np.testing.assert_allclose(late, probabilities("2017-01-02")[-len(late) :], atol=1e-3)
 
 
 def test_weekly_bars_are_scaled_to_a_year_by_weeks(job_of: JobMaker) -> None:
