@@ -75,6 +75,20 @@ async def test_the_arguments_of_start_backtest_are_those_of_the_contract(session
     }
 
 
+async def test_the_arguments_of_the_other_tools_are_those_of_the_contract(session: Session) -> None:
+    tools = (await session.client.list_tools()).tools[1:]
+    required = "required"
+    assert {
+        tool.name: {name: one.get("default", required) for name, one in tool.input_schema["properties"].items()}
+        for tool in tools
+    } == {
+        "get_operation": {"operation_id": required, "force_refresh": False, "wait_seconds": 0},
+        "get_metrics": {"operation_id": required, "cursor": 0, "limit": 50},
+        "cancel": {"operation_id": required, "reason": None},
+        "list_operations": {"status": None, "operation_type": None, "limit": 20, "offset": 0},
+    }
+
+
 async def test_the_listing_costs_little_context(session: Session) -> None:
     tools = (await session.client.list_tools()).tools
     listing = json.dumps([tool.model_dump(mode="json", exclude_none=True) for tool in tools])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -188,6 +189,7 @@ async def test_an_error_of_ours_reaches_the_client_with_its_code_and_details(pla
         (MemoryError(), "out_of_memory"),
         (SystemExit(3), "engine_error"),
         (KeyboardInterrupt(), "engine_error"),
+        (asyncio.CancelledError(), "engine_error"),
     ],
 )
 async def test_any_other_exception_fails_the_operation_and_hides_its_text(

@@ -35,7 +35,7 @@ Answer = Callable[[httpx.Request], Any]
 
 @pytest.fixture(autouse=True)
 def _no_pause_between_attempts() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=3):
+    with stamina.set_testing(True, attempts=10, cap=True):
         yield
 
 

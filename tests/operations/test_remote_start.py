@@ -93,7 +93,7 @@ class Both:
 @pytest.fixture
 async def both() -> AsyncIterator[Both]:
     Counting.work = Gate()
-    with stamina.set_testing(True, attempts=3):
+    with stamina.set_testing(True, attempts=10, cap=True):
         async with OperationsService(cache_ttl=0, max_concurrent=1, max_queued=1) as worker:
             wire = Wire(app_over(worker, Counting(worker).route))
             proxy = OperationServiceProxy("http://localhost:5003", transport=wire)
