@@ -5,6 +5,7 @@ A strategy makes one, `matrix.build_features` follows it, a model remembers its 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Literal
 from ktrdr_engine.errors import StrategyError, did_you_mean
 from ktrdr_engine.features.registry import INDICATORS
 from ktrdr_engine.features.specs import IndicatorSpec, Value
+
+_LAG = re.compile(r"(.+)_lag_([1-9]\d{0,8})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class FeaturePlan:
         for item in self.inputs:
             if problem := self.indicator(item.indicator).spec.output_problem(item.output):
                 raise StrategyError(f"Input of {item.indicator!r}: {problem.problem}. {problem.repair}")
-        twice = [name for name, count in Counter(self.names).items() if count > 1]
+        twice = self._shared_names()
         if twice:
             raise StrategyError(
                 f"Two features would be called {twice[0]!r}: "
@@ -138,6 +141,13 @@ class FeaturePlan:
     def warmup(self) -> int:
         """Return how many leading bars have a NaN in some feature."""
         return max((plan.warmup for plan in self.used), default=0) + self.lags
+
+    def _shared_names(self) -> list[str]:
+        # Not by spelling all names out: a foreign model file may claim any number of lags.
+        base = Counter(self.base_names)
+        lags = {name: _LAG.fullmatch(name) for name in base}
+        as_lag = [name for name, lag in lags.items() if lag and lag[1] in base and int(lag[2]) <= self.lags]
+        return [name for name, count in base.items() if count > 1] + as_lag
 
     def _lagged(self, base: str) -> Iterator[str]:
         yield base

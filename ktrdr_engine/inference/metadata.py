@@ -117,6 +117,8 @@ class ModelMetadata(_Frozen):
         sizes = {len(self.feature_names), len(self.normalization.shift), len(self.normalization.scale)}
         if len(sizes) != 1:
             raise ValueError("feature_names, normalization.shift and normalization.scale differ in length")
-        if self.feature_names != self.feature_plan.names:
+        plan = self.feature_plan
+        # Counted first: the names of a plan with a billion lags are better not spelled out.
+        if len(self.feature_names) != len(plan.base_names) * (plan.lags + 1) or self.feature_names != plan.names:
             raise ValueError("feature_names are not those of feature_plan")
         return self

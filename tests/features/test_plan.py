@@ -76,5 +76,6 @@ def test_a_membership_cannot_be_called_as_the_lag_of_another() -> None:
     shape = ("triangular", (0.0, 20.0, 35.0))
     zone = FuzzyInput("zone", "rsi_14", None, (MembershipPlan("low", *shape), MembershipPlan("low_lag_1", *shape)))
     assert FeaturePlan("1h", (RSI,), (zone,)).names == ("1h_zone_low", "1h_zone_low_lag_1")
-    with pytest.raises(StrategyError, match="Two features would be called '1h_zone_low_lag_1'"):
-        FeaturePlan("1h", (RSI,), (zone,), lags=1)
+    for lags in (1, 10**12):
+        with pytest.raises(StrategyError, match="Two features would be called '1h_zone_low_lag_1'"):
+            FeaturePlan("1h", (RSI,), (zone,), lags=lags)

@@ -103,6 +103,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         described(lambda m: m["feature_names"].reverse()),
         "feature_names are not those of feature_plan",
     ),
+    "lags without end": (
+        described(lambda m: m["feature_plan"].update(lags=10**12)),
+        "feature_names are not those of feature_plan",
+    ),
     "a range that is no date": (
         described(lambda m: m["training_range"].update(end="last year")),
         r"metadata is invalid \(training_range.end: .*not an ISO-8601 date",
