@@ -14,6 +14,9 @@ from tests.backtesting.conftest import MAIN_JOB
 from tests.faults.rig import LONG_JOB, PATIENCE, furnish, resident_megabytes
 from tests.worker_app.process import Worker, worker_process
 
+# Processes start slowly on a machine that is busy with other tests.
+pytestmark = pytest.mark.timeout(60)
+
 _CLIENTS = 20
 _EACH = 10
 _ROOM = 2 + 198

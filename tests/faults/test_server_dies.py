@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.faults.rig import LONG_JOB, furnish
 from tests.mcp.wire import Wire, server
 from tests.worker_app.process import Worker
+
+# Processes start slowly on a machine that is busy with other tests.
+pytestmark = pytest.mark.timeout(60)
 
 MCP = "ktrdr_mcp.main"
 
