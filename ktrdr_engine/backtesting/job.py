@@ -72,7 +72,8 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
         model_path = request.model_path or f"models/{models.newest_for(strategy.config.name)}"
         model = models.load(model_path)
         model.require(plan)
-    settled = strategy.config.training_data.history_required or _SETTLING * plan.warmup
+    required = strategy.config.training_data.history_required or _SETTLING * plan.warmup
+    settled = len(series) if plan.unsettled else required
     with _about("start_date", request.start_date):
         wanted = window(series, first, last, warmup=max(plan.warmup, settled))
     return BacktestJob(

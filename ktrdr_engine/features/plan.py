@@ -142,6 +142,11 @@ class FeaturePlan:
         """Return how many leading bars have a NaN in some feature."""
         return max((plan.warmup for plan in self.used), default=0) + self.lags
 
+    @property
+    def unsettled(self) -> bool:
+        """Return whether a feature depends on where its series begins, however long ago that is."""
+        return any(plan.spec.unsettled for plan in self.used)
+
     def _shared_names(self) -> list[str]:
         # Not by spelling all names out: a foreign model file may claim any number of lags.
         base = Counter(self.base_names)

@@ -134,6 +134,7 @@ _DECLARED = (
         "Volume summed with the sign of the close's move, from the series' first bar on: its level depends on where "
         "the series starts.",
         "Granville, Granville's New Key to Stock Market Profits (1963); TA-Lib OBV",
+        unsettled=True,
     ),
     IndicatorSpec(
         "parabolicsar", "Parabolic Stop and Reverse",
@@ -147,6 +148,7 @@ _DECLARED = (
         "starts.",
         _WILDER + "SAREXT",
         (Ordering("initial_af", "max_af", or_equal=True), Ordering("step_af", "max_af", or_equal=True)),
+        unsettled=True,
     ),
     IndicatorSpec(
         "aroon", "Aroon", (_period(14),), ("up", "down", "oscillator"), ("high", "low"), _lookback(),

@@ -99,6 +99,7 @@ class IndicatorSpec:
         inputs: The columns it reads; a `source` parameter may replace "close".
         lookback: Parameters, defaults filled in, to the number of leading NaN rows.
         formula: Where the formula stands.
+        unsettled: It never forgets the bar it began with, so it must begin with the series' first one.
     """
 
     name: str
@@ -110,6 +111,7 @@ class IndicatorSpec:
     description: str
     formula: str
     orderings: tuple[Ordering, ...] = ()
+    unsettled: bool = False
 
     def complete(self, parameters: Mapping[str, Value]) -> dict[str, Value]:
         """Return all parameters in declared order, defaults filled in, numbers of the declared kind."""

@@ -25,10 +25,12 @@ from ktrdr_engine.bars.window import BarWindow
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.features.matrix import build_features
+from ktrdr_engine.inference.bundle import save_bundle
 from ktrdr_engine.inference.library import ModelLibrary
 from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.strategy.library import StrategyLibrary
 from tests.backtesting.conftest import MAIN_JOB, SWING, TREND, JobMaker
+from tests.inference.models import bundle
 
 ALL = pytest.mark.parametrize("arguments", [MAIN_JOB, SWING, TREND], ids=["mean_reversion", "swing", "trend"])
 
@@ -196,6 +198,27 @@ def test_indicators_have_settled_when_a_strategy_names_no_history(
 
     late = probabilities("2017-06-01")
     np.testing.assert_allclose(late, probabilities("2017-01-02")[-len(late) :], atol=1e-3)
+
+
+def test_an_indicator_that_never_settles_begins_with_the_first_bar(tmp_path: Path, bar_store: BarStore) -> None:
+    document = """
+name: flow
+training_data: {symbols: {mode: single, symbol: AAPL}, timeframes: {mode: single, timeframe: 1d}, history_required: 50}
+indicators: {obv: {type: obv}}
+nn_inputs: [{raw_indicator: obv, normalization: minmax}]
+model: {type: mlp}
+"""
+    for folder in ("strategies", "models"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "strategies" / "flow.yaml").write_text(document)
+    strategies, models = StrategyLibrary((tmp_path,)), ModelLibrary((tmp_path,))
+    plan = strategies.load("flow").config.feature_plan()
+    save_bundle(bundle(plan=plan, strategy_name="flow"), tmp_path / "models" / "flow.pt")
+    request = BacktestRequest.parse(TREND | {"strategy_config_path": "flow", "start_date": "2010-01-01"})
+    job = prepare(request, strategies, models, bar_store)
+    found = build_features(job.plan, job.window.series).values[job.window.start :]
+    trained = build_features(plan, bar_store.load("AAPL", "1d")).values
+    assert found.tobytes() == trained[job.window.start :][: len(found)].tobytes()
 
 
 def test_weekly_bars_are_scaled_to_a_year_by_weeks(job_of: JobMaker) -> None:

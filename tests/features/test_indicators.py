@@ -219,3 +219,16 @@ def test_an_unknown_type_is_refused_with_the_nearest() -> None:
 def test_wrong_parameters_are_refused_all_at_once() -> None:
     with pytest.raises(StrategyError, match=r"Indicator 'x': rsi has no parameter 'p'.*source must be one of"):
         run("rsi", random_series(5), p=3, source="middle")
+
+
+@EVERY
+def test_ten_warmups_settle_every_indicator_but_those_declared_unsettled(name: str) -> None:
+    prices, plan = STORE.load("AAPL", "1d"), IndicatorPlan("x", name)
+    whole = compute(plan, prices)
+    settled = []
+    for row in range(1000, 3200, 100):
+        late = compute(plan, prices.between(row - 10 * plan.warmup, len(prices)))
+        for output, column in whole.items():
+            spread = np.nanmax(column) - np.nanmin(column)
+            settled.append(abs(late[output][10 * plan.warmup] - column[row]) < 1e-3 * spread)
+    assert all(settled) is not plan.spec.unsettled
