@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mcp import Client, MCPError, StdioServerParameters
 from mcp_types import CallToolResult, TextContent, TextResourceContents
 from rich.console import Console
 
+from ktrdr_engine.cli.running import print_json
 from ktrdr_engine.cli.tables import results_table
 from ktrdr_mcp.demo_prices import LAST_DAY, SYMBOL, write_long_prices
 
@@ -41,14 +43,20 @@ class DemoError(Exception):
     """The session did not go as it must; the message says where."""
 
 
-def main() -> int:
-    """Run the session and return an exit code: 0 when everything went as it must."""
-    console = Console(highlight=False, soft_wrap=True)
+def main(arguments: Sequence[str] = ()) -> int:
+    """Run the session and return an exit code: 0 when everything went as it must.
+
+    With `--json` the session is shown on stderr, and stdout gets the finished operation alone.
+    """
+    as_json = "--json" in arguments
+    console = Console(highlight=False, soft_wrap=True, stderr=as_json)
     code = 0
     with tempfile.TemporaryDirectory(prefix="ktrdr-demo-") as home:
         write_long_prices(Path(home))
         try:
-            anyio.run(_session, console, home)
+            operation = anyio.run(_session, console, home)
+            if as_json:
+                print_json(operation)
         except* (DemoError, MCPError) as failed:
             console.print(f"The demo failed: {_first(failed)}", style="red", markup=False)
             code = _FAILED
@@ -61,13 +69,13 @@ def _first(error: BaseException) -> BaseException:
     return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
-async def _session(console: Console, home: str) -> None:
+async def _session(console: Console, home: str) -> dict[str, Any]:
     # A worker would not know the prices that the demo makes in its own home.
     environment = {**os.environ, "KTRDR_HOME": home, "USE_REMOTE_BACKTEST_SERVICE": "false"}
     server = StdioServerParameters(command=sys.executable, args=["-m", "ktrdr_mcp.main"], env=environment)
     console.print("Starting ktrdr-mcp as a subprocess and connecting over stdio ...")
     async with Client(server) as client:
-        await _Agent(client, console).work()
+        return await _Agent(client, console).work()
 
 
 class _Agent:
@@ -77,8 +85,8 @@ class _Agent:
         self._client = client
         self._console = console
 
-    async def work(self) -> None:
-        """List the tools, cancel one backtest, run another, read metrics and trades, show the results."""
+    async def work(self) -> dict[str, Any]:
+        """List the tools, cancel one backtest, run another, read metrics and trades, show the results; return it."""
         await self._list_tools()
         mistaken = await self._start(symbol=SYMBOL, end_date=LAST_DAY)
         await self._call("cancel", operation_id=mistaken, reason="wrong symbol")
@@ -91,6 +99,7 @@ class _Agent:
         await self._call("list_operations")
         title = "EURUSD 1h, 2017, strategies/rsi_mean_reversion.yaml"
         self._console.print("\n", results_table(operation["results"], title))
+        return operation
 
     async def _list_tools(self) -> None:
         tools = (await self._client.list_tools()).tools
@@ -137,4 +146,4 @@ class _Agent:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

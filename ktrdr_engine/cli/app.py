@@ -41,10 +41,11 @@ def _options(
 
 
 @app.command()
-def demo() -> None:
+def demo(json: Json = False) -> None:
     """See what an agent sees: start the MCP server, drive it with a client, show the results."""
     # A process of its own: the engine must not import the MCP package.
-    raise typer.Exit(subprocess.run([sys.executable, "-m", "ktrdr_mcp.demo"], check=False).returncode)
+    command = [sys.executable, "-m", "ktrdr_mcp.demo", *(["--json"] if json else [])]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,22 @@ def test_the_demo_shows_a_whole_session(tmp_path: Path) -> None:
     for words in ("start_backtest(", "COMPLETED", "CANCELLED", "get_metrics(", "/trades", "sharpe ratio"):
         assert words in shown.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.timeout(60)
+def test_the_demo_prints_the_finished_operation_alone_as_json(tmp_path: Path) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "ktrdr_engine.cli", "demo", "--json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(tmp_path, COLUMNS="200"),
+    )
+    assert shown.returncode == 0, shown.stderr
+    operation = json.loads(shown.stdout)
+    assert operation["status"] == "COMPLETED"
+    assert operation["results"]["total_trades"] > 0
+    assert "start_backtest(" in shown.stderr
 
 
 def test_a_demo_that_does_not_go_as_it_must_says_where(
