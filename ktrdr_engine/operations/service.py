@@ -44,7 +44,7 @@ class OperationsService(ClientCalls):
         operation_type: OperationType,
         metadata: Mapping[str, Any],
         *,
-        kind_word: str,
+        kind_word: str | None = None,
         execution: Execution = "local",
         idempotency_key: str | None = None,
         fingerprint: str | None = None,
@@ -54,7 +54,7 @@ class OperationsService(ClientCalls):
 
         With an `idempotency_key` that was used before, return the operation it created then. `fingerprint` tells
         equal requests from different ones; by default it follows from the metadata. `link` says on which worker the
-        work has been started already.
+        work has been started already. `kind_word` stands in the id; by default it is the type's name.
 
         Raises:
             OperationConflict: The key was used for another request, or the service is closing.
@@ -62,7 +62,7 @@ class OperationsService(ClientCalls):
             StorageError: The operation cannot be recorded.
             InvalidRequest: The metadata is not JSON, or the key is empty or too long.
         """
-        draft = Draft(operation_type, kind_word, metadata, execution, link)
+        draft = Draft(operation_type, kind_word or operation_type.lower(), metadata, execution, link)
         operation_id = await self._admission.admit(draft, idempotency_key, fingerprint)
         record = self._records.live.get(operation_id)
         if record is not None and not record.is_claimed:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from mcp_types import CallToolResult, ToolAnnotations
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from ktrdr_engine.backtesting.models import (
     DEFAULT_CAPITAL,
@@ -21,6 +21,7 @@ from ktrdr_engine.backtesting.models import (
     Symbol,
     TimeframeName,
 )
+from ktrdr_engine.operations.wire import StartedReply
 from ktrdr_mcp.arguments import StrictTool, refuse_booleans
 from ktrdr_mcp.views import reply
 
@@ -36,14 +37,6 @@ IdempotencyKey = Annotated[
     str | None,
     Field(min_length=1, max_length=200, description="Any text; a repeat with the same key starts nothing new"),
 ]
-
-
-class StartedReply(BaseModel):
-    """The handle of an operation that was accepted."""
-
-    operation_id: str
-    status: Literal["started"] = "started"
-    message: str
 
 
 def backtesting_tools(backtesting: BacktestingService) -> list[StrictTool]:

@@ -95,6 +95,13 @@ async def test_an_operation_nobody_gave_work_can_be_cancelled_or_concluded() -> 
         assert (await service.get_operation_metrics(two.operation_id)).metrics == {}
 
 
+async def test_an_id_names_the_type_where_the_kind_has_no_word_of_its_own() -> None:
+    async with OperationsService() as service:
+        operation = await service.create_operation(OperationType.DATA_LOADING, {})
+        assert operation.operation_id.startswith("op_data_loading_")
+        assert await service.get_operation(operation.operation_id) == operation
+
+
 async def test_metrics_of_an_operation_without_work_are_empty() -> None:
     async with OperationsService() as service:
         operation = await _created(service)
