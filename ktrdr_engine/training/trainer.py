@@ -10,7 +10,7 @@ import importlib.metadata
 import platform
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 
@@ -18,14 +18,26 @@ from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.errors import DataError
 from ktrdr_engine.features.plan import FeaturePlan
 from ktrdr_engine.inference.bundle import ModelBundle
-from ktrdr_engine.inference.metadata import Architecture, ModelMetadata, Normalization
+from ktrdr_engine.inference.metadata import Architecture, ModelMetadata, Normalization, SplitMetrics, TimeRange
 from ktrdr_engine.inference.network import build_network
 from ktrdr_engine.strategy.library import Strategy
+from ktrdr_engine.strategy.schema import Training
 from ktrdr_engine.training.dataset import Rows, fit_normalization, parted_rows
-from ktrdr_engine.training.fitting import Epoch, Examples, Listener, fit
+from ktrdr_engine.training.fitting import Epoch, Examples, Fitted, Listener, fit
 from ktrdr_engine.training.scoring import score, time_range
 
 _LIBRARIES: Final = ("ktrdr", "numpy", "TA-Lib", "torch")
+
+
+class _Learned(NamedTuple):
+    """What a training was told and what came of it, but for the weights."""
+
+    training: Training
+    architecture: Architecture
+    normalization: Normalization
+    training_range: TimeRange
+    scores: dict[str, SplitMetrics]
+    fitted: Fitted
 
 
 def train(
@@ -64,26 +76,34 @@ def train(
     architecture = Architecture(**config.model.architecture.model_dump())
     network = build_network(architecture, len(plan.names))
     fitted = fit(network, examples["train"], examples["validation"], training, Listener(on_epoch, should_stop))
-    metadata = ModelMetadata(
+    scores = {part: score(network, examples[part], rows[part].stamps) for part in examples}
+    learned = _Learned(training, architecture, normalization, time_range(rows["train"].stamps), scores, fitted)
+    return ModelBundle.of(_metadata(strategy, series, learned, created_at or datetime.now(UTC)), network)
+
+
+def _metadata(
+    strategy: Strategy, series: Sequence[BarSeries], learned: _Learned, created_at: datetime
+) -> ModelMetadata:
+    config, plan = strategy.config, strategy.config.feature_plan()
+    return ModelMetadata(
         strategy=config.as_mapping(),
         strategy_name=config.name,
         strategy_sha256=strategy.sha256,
         feature_plan=plan,
         feature_names=plan.names,
-        architecture=architecture,
-        normalization=normalization,
+        architecture=learned.architecture,
+        normalization=learned.normalization,
         symbols=tuple(one.symbol for one in series),
         timeframes=(plan.timeframe,),
-        training_range=time_range(rows["train"].stamps),
-        labels=training.labels.model_dump(mode="json"),
-        metrics={part: score(network, examples[part], rows[part].stamps) for part in examples},
-        epochs_run=fitted.epochs_run,
-        best_epoch=fitted.best_epoch,
-        seed=training.seed,
+        training_range=learned.training_range,
+        labels=learned.training.labels.model_dump(mode="json"),
+        metrics=learned.scores,
+        epochs_run=learned.fitted.epochs_run,
+        best_epoch=learned.fitted.best_epoch,
+        seed=learned.training.seed,
         versions=_versions(),
-        created_at=f"{(created_at or datetime.now(UTC)).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        created_at=f"{created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
     )
-    return ModelBundle.of(metadata, network)
 
 
 def _check(series: Sequence[BarSeries], plan: FeaturePlan) -> None:
