@@ -103,7 +103,11 @@ class StrictTool(Tool):
 
 
 def refuse_booleans(value: object) -> object:
-    """Return `value` unless it is true or false, which pydantic would take for 1 and 0."""
+    """Return `value` unless it is true or false, which pydantic would take for 1 and 0.
+
+    Raises:
+        ValueError: It is; pydantic makes a validation error of that.
+    """
     if isinstance(value, bool):
         raise ValueError("expected a number, not true or false")
     return value

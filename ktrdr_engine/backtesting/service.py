@@ -81,7 +81,12 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
         return BacktestProgressBridge(operation_id, job.request.symbol, job.request.timeframe, job.bars)
 
     def run(self, job: BacktestJob, bridge: BacktestProgressBridge, token: CancellationToken) -> Outcome:
-        """Run the engine in this thread."""
+        """Run the engine in this thread.
+
+        Raises:
+            OperationCancelled: The token was cancelled; `partial` is the outcome so far, or None.
+            EngineError: The computation failed.
+        """
         from ktrdr_engine.backtesting.engine import BacktestingEngine
 
         try:
