@@ -62,7 +62,7 @@ def backtest(
     slippage: Annotated[float, typer.Option(help="Fraction per fill: 0.001 is 0.1 %.")] = DEFAULT_SLIPPAGE,
     json: Json = False,
 ) -> None:
-    """Run one backtest here and show its results; Ctrl-C cancels it."""
+    """Run one backtest and show its results; Ctrl-C cancels it."""
     from ktrdr_engine.cli.backtest import run_backtest
 
     arguments = {
