@@ -206,6 +206,13 @@ class Archive(Protocol):
         """Return the wish to cancel that is recorded for an unfinished operation."""
         ...
 
+    def change_stamp(self) -> object:
+        """Return something cheap that differs after a write by anyone; None when that cannot be told.
+
+        Called on the event loop: must not wait.
+        """
+        ...
+
     def load(self, operation_id: str) -> Stored | None:
         """Return what is recorded.
 
@@ -311,6 +318,9 @@ class MemoryArchive:
 
     def cancel_request(self, operation_id: str) -> CancelRequest | None:
         """Return None: no other process can ask."""
+        return None
+
+    def change_stamp(self) -> object:
         return None
 
     def load(self, operation_id: str) -> Stored | None:

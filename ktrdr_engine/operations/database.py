@@ -6,6 +6,7 @@ It knows no operation (`rows` does). Opening the file: `sqlite_file`.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -68,6 +69,14 @@ class Database:
         except StorageError as error:
             logger.warning("Stored operations cannot be read: %s", error.message)
             return default
+
+    def change_stamp(self) -> tuple[int, int] | None:
+        """Return size and time of the log that every write goes to first; None when it cannot be told."""
+        try:
+            state = os.stat(f"{self._file.path}-wal")
+        except OSError:
+            return None
+        return state.st_size, state.st_mtime_ns
 
     def close(self) -> None:
         """Close the file; a later call opens it again."""

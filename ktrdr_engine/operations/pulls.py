@@ -21,6 +21,7 @@ from ktrdr_engine.operations.sources import LocalSource, OperationSource, Source
 from ktrdr_engine.operations.transitions import Transitions
 
 _KEEP_SECONDS = 5.0
+_WISHES_SECONDS = 1.0
 _KEPT_WISH = "The wish to cancel is kept: the next query passes it on once the worker answers."
 
 
@@ -136,10 +137,20 @@ class Pulls:
     async def _pass_on_wishes(self, record: Record) -> None:
         """Cancel what another process asked to cancel, or what a worker did not hear of before."""
         if record.unheard is None and record.operation.status is not OperationStatus.CANCELLING:
-            record.unheard = await self._transitions.stored(self._archive.cancel_request, record.operation_id)
+            await self._look_for_wishes(record)
         if record.unheard is not None:
             with suppress(WorkerUnavailable):
                 await self.cancel(record, record.unheard.reason)
+
+    async def _look_for_wishes(self, record: Record) -> None:
+        """Read the wish to cancel, unless nobody wrote to the archive since it was read less than a second ago.
+
+        Reading takes a thread, which a busy machine gives late; a forced pull shall not pay for it each time.
+        """
+        stamp, now = self._archive.change_stamp(), self._clock()
+        if stamp is None or stamp != record.wishes_stamp or now - record.wishes_read_at >= _WISHES_SECONDS:
+            record.unheard = await self._transitions.stored(self._archive.cancel_request, record.operation_id)
+            record.wishes_stamp, record.wishes_read_at = stamp, now
 
     async def _pull_source(
         self, record: Record, source: OperationSource, *, force_refresh: bool = False, wait_seconds: float = 0

@@ -33,6 +33,8 @@ class Record:
         writing: Held by the one transition that is being stored.
         waiting: Held by the one reader that waits on a worker.
         history_kept_at: Monotonic time of the last copy of the metrics to the archive.
+        wishes_stamp: The archive's change stamp when another process's wish to cancel was last looked for.
+        wishes_read_at: Monotonic time of that.
         unheard: A wish to cancel that the worker has not heard yet.
         ended: Set when the operation is final.
         is_claimed: Work was given to it; it can be given only once.
@@ -52,6 +54,8 @@ class Record:
     writing: anyio.Lock = field(default_factory=lambda: anyio.Lock(fast_acquire=True))
     waiting: anyio.Lock = field(default_factory=anyio.Lock)
     history_kept_at: float = -math.inf
+    wishes_stamp: object = None
+    wishes_read_at: float = -math.inf
     unheard: CancelRequest | None = None
     ended: anyio.Event = field(default_factory=anyio.Event)
     is_claimed: bool = False

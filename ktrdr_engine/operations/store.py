@@ -142,6 +142,10 @@ class OperationStore:
         """Return the wish to cancel that is recorded for an unfinished operation."""
         return self._database.read_if_possible(lambda connection: rows.cancel_request(connection, operation_id), None)
 
+    def change_stamp(self) -> tuple[int, int] | None:
+        """Return what differs after any process has written; does not read the database."""
+        return self._database.change_stamp()
+
     def load(self, operation_id: str) -> Stored | None:
         """Return what is recorded; an operation whose process died is recorded as interrupted first."""
         row = self._row(operation_id)
