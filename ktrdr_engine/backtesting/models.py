@@ -151,6 +151,7 @@ class BacktestResults(BaseModel):
     """The numbers of one run.
 
     Ratios are fractions, money is in account currency, an undefined value is None with its reason in `notes`.
+    `in_sample` says that the model was trained on, or chosen by, some of these bars; `notes` says which.
     `tables` holds the equity curve and the trades as columns; it is stored beside the results, never inside them.
     """
 
@@ -182,6 +183,7 @@ class BacktestResults(BaseModel):
     first_bar: str
     last_bar: str
     annualization: int
+    in_sample: bool
     notes: tuple[str, ...] = ()
     provenance: Provenance
     partial: bool = False

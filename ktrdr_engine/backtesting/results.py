@@ -41,6 +41,7 @@ def make_results(
         warmup_bars=decisions.warmup,
         first_bar=format_stamp(int(series.timestamp[first])),
         last_bar=format_stamp(int(series.timestamp[last - 1])),
+        in_sample=bool(_seen_again(job)),
         provenance=_provenance(job),
         partial=simulation.bars < job.bars,
         tables=make_tables(job, simulation),
@@ -83,13 +84,20 @@ def _notes_on_job(job: BacktestJob) -> Iterator[str]:
         yield f"The data begin at {format_stamp(job.available[0])}, after start_date."
     if asked_last > job.available[1] + tolerance:
         yield f"The data end at {format_stamp(job.available[1])}, before end_date."
-    seen = [f"{what} {used.start} to {used.end}" for what, used in _seen(metadata) if _overlaps(used, job)]
-    if seen and series.symbol in metadata.symbols:
+    if seen := _seen_again(job):
         yield f"In sample: the model was {' and '.join(seen)}, part of this range."
     if series.symbol not in metadata.symbols:
         yield f"The model was trained on {', '.join(metadata.symbols)}, not on {series.symbol}."
     if metadata.strategy_sha256 != job.strategy.sha256:
         yield "The strategy file has changed since the model was trained on it; their features still agree."
+
+
+def _seen_again(job: BacktestJob) -> list[str]:
+    """Say which bars of this run made the model what it is; empty when it meets all of them for the first time."""
+    metadata = job.model.metadata
+    if job.window.series.symbol not in metadata.symbols:
+        return []
+    return [f"{what} {used.start} to {used.end}" for what, used in _seen(metadata) if _overlaps(used, job)]
 
 
 def _seen(metadata: ModelMetadata) -> Iterator[tuple[str, TimeRange]]:

@@ -255,6 +255,24 @@ def test_the_notes_say_what_a_reader_must_know(job_of: JobMaker, arguments: dict
     assert any(expected in note for note in run(job_of(arguments)).notes)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "in_sample"),
+    [
+        (MAIN_JOB, True),
+        (MAIN_JOB | {"start_date": "2017-10-01"}, True),
+        (MAIN_JOB | {"start_date": "2017-11-15"}, False),
+        (TREND | {"symbol": "GOOG", "start_date": "2008-01-01"}, False),
+    ],
+    ids=["trained on", "chosen by", "never seen", "another symbol"],
+)
+def test_results_say_whether_the_model_had_seen_the_bars(
+    job_of: JobMaker, arguments: dict[str, Any], in_sample: bool
+) -> None:
+    results = run(job_of(arguments))
+    assert results.to_json()["in_sample"] is in_sample
+    assert any(note.startswith("In sample") for note in results.notes) is in_sample
+
+
 def test_a_run_without_trades_says_why(job_of: JobMaker) -> None:
     job = job_of(MAIN_JOB)
     decisions = job.strategy.config.decisions.model_copy(update={"confidence_threshold": 0.999})
