@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Annotated
@@ -46,6 +47,19 @@ def demo(json: Json = False) -> None:
     # A process of its own: the engine must not import the MCP package.
     command = [sys.executable, "-m", "ktrdr_mcp.demo", *(["--json"] if json else [])]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def mcp(context: typer.Context) -> None:
+    """Serve MCP, as `ktrdr-mcp` does with the same options; for hosts that know one command a package."""
+    command = [sys.executable, "-m", "ktrdr_mcp.main", *context.args]
+    if sys.platform == "win32":
+        # There a replaced process would look ended to the host.
+        raise typer.Exit(subprocess.run(command, check=False).returncode)
+    os.execv(sys.executable, command)
 
 
 @app.command()
