@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ktrdr_engine.backtesting.models import BacktestRequest
-from ktrdr_engine.backtesting.service import BacktestingService, headline
+from ktrdr_engine.backtesting.service import BacktestingService
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.operations.health import HealthService
-from ktrdr_engine.operations.models import Operation
+from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.starting import StartRoute
 from ktrdr_engine.operations.store import OperationStore
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.inference.library import ModelLibrary
     from ktrdr_engine.strategy.library import StrategyLibrary
+
+KINDS: tuple[type[ServiceOrchestrator[Any, Any, Any]], ...] = (BacktestingService,)
+"""Every kind of operation there is."""
 
 
 class Application:
@@ -72,11 +74,8 @@ class Application:
 
     @property
     def start_routes(self) -> tuple[StartRoute, ...]:
-        """What can be started over HTTP: one line a kind."""
-        return (StartRoute("/backtests/start", "Start a backtest", BacktestRequest, self._start_backtest),)
-
-    async def _start_backtest(self, arguments: Mapping[str, Any], idempotency_key: str | None) -> Operation:
-        return await self.backtesting.start(BacktestRequest.parse(arguments), idempotency_key=idempotency_key)
+        """What can be started over HTTP."""
+        return (self.backtesting.start_route,)
 
     @property
     def _roots(self) -> tuple[Path, ...]:
@@ -100,7 +99,7 @@ async def open_application(settings: Settings, *, state: Path | None = None) -> 
         max_queued=settings.ktrdr_max_queued_operations,
         health=HealthService(settings.ktrdr_stuck_after_seconds, settings.ktrdr_worker_lost_after_seconds),
         connect=workers.at,
-        headlines={BacktestingService.operation_type: headline},
+        headlines={kind.operation_type: kind.headline for kind in KINDS},
     )
     service.tally.proxy_errors = workers.failures
     async with workers, service as operations:

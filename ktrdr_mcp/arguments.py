@@ -102,17 +102,6 @@ class StrictTool(Tool):
         return f"{name}={_short(value)}: expected {expected(schema)}{about}.{hint}"
 
 
-def refuse_booleans(value: object) -> object:
-    """Return `value` unless it is true or false, which pydantic would take for 1 and 0.
-
-    Raises:
-        ValueError: It is; pydantic makes a validation error of that.
-    """
-    if isinstance(value, bool):
-        raise ValueError("expected a number, not true or false")
-    return value
-
-
 def closed(schema: Schema) -> Schema:
     """Return the schema of an object that takes no other keys than its own."""
     return {**schema, "properties": schema.get("properties", {}), "additionalProperties": False}

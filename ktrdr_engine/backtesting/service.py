@@ -35,6 +35,8 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
     operation_type = OperationType.BACKTESTING
     kind_word = "backtest"
     start_path = "/backtests/start"
+    start_summary = "Start a backtest"
+    request_model = BacktestRequest
 
     def __init__(
         self,
@@ -95,18 +97,18 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
             partial = _outcome(stop.partial) if isinstance(stop.partial, BacktestResults) else None
             raise OperationCancelled(stop.message, partial=partial) from None
 
-
-def headline(results: Mapping[str, Any]) -> str | None:
-    """Return the line that stands for results in a list; None where they are not those of a backtest."""
-    total_return, sharpe, trades = (results.get(name) for name in ("total_return", "sharpe_ratio", "total_trades"))
-    if not isinstance(trades, int):
-        return None
-    parts = [f"return {total_return:+.2%}"] if isinstance(total_return, float | int) else []
-    if isinstance(sharpe, float | int):
-        parts.append(f"Sharpe {sharpe:.2f}")
-    return ", ".join([*parts, f"{trades} trades"])
+    @staticmethod
+    def headline(results: Mapping[str, Any]) -> str | None:
+        """Return the line that stands for results in a list; None where they are not those of a backtest."""
+        total_return, sharpe, trades = (results.get(name) for name in ("total_return", "sharpe_ratio", "total_trades"))
+        if not isinstance(trades, int):
+            return None
+        parts = [f"return {total_return:+.2%}"] if isinstance(total_return, float | int) else []
+        if isinstance(sharpe, float | int):
+            parts.append(f"Sharpe {sharpe:.2f}")
+        return ", ".join([*parts, f"{trades} trades"])
 
 
 def _outcome(results: BacktestResults) -> Outcome:
     plain = results.to_json()
-    return Outcome(plain, results.tables, headline(plain))
+    return Outcome(plain, results.tables, BacktestingService.headline(plain))

@@ -59,6 +59,21 @@ def parse_bound(text: str, *, end: bool) -> int:
     return stamp + _DAY - 1 if end and whole_day else stamp
 
 
+def parse_range(start_date: str, end_date: str) -> tuple[int, int]:
+    """Return a requested range in nanoseconds since 1970 UTC, both ends included.
+
+    Raises:
+        InvalidRequest: A date cannot be read, or the end is before the start.
+    """
+    first, last = parse_bound(start_date, end=False), parse_bound(end_date, end=True)
+    if first > last:
+        raise InvalidRequest(
+            f"end_date {end_date!r} is before start_date {start_date!r}: swap them.",
+            details={"field": "end_date", "value": end_date, "start_date": start_date},
+        )
+    return first, last
+
+
 def format_stamp(nanoseconds: int) -> str:
     """Return the instant as ISO-8601 in UTC, to the second, or finer when it is finer."""
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)

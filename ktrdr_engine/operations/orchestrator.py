@@ -8,23 +8,24 @@ from __future__ import annotations
 import hashlib
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar, Generic, TypeVar
 
 import anyio
 import anyio.to_thread
-from pydantic import BaseModel
 
 from ktrdr_engine.errors import KtrdrError, OperationConflict, OperationNotFound, WorkerUnavailable
 from ktrdr_engine.operations.archive import WorkerLink
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.operations.models import Operation, OperationType, Outcome
+from ktrdr_engine.operations.requests import OperationRequest
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.sources import Worker
+from ktrdr_engine.operations.starting import StartRoute
 
-RequestT = TypeVar("RequestT", bound=BaseModel)
+RequestT = TypeVar("RequestT", bound=OperationRequest)
 JobT = TypeVar("JobT")
 BridgeT = TypeVar("BridgeT", bound=ProgressBridge)
 
@@ -32,8 +33,8 @@ BridgeT = TypeVar("BridgeT", bound=ProgressBridge)
 class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
     """Turn requests of one kind into operations.
 
-    A subclass sets `operation_type`, `kind_word` and `start_path`, and implements `prepare`, `describe`,
-    `make_bridge` and `run`.
+    A subclass sets `operation_type`, `kind_word`, `start_path`, `start_summary` and `request_model`, and implements
+    `prepare`, `describe`, `make_bridge` and `run`; `headline` where a line for lists can come from results alone.
 
     Args:
         operations: Where the operations live.
@@ -43,6 +44,8 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
     operation_type: ClassVar[OperationType]
     kind_word: ClassVar[str]
     start_path: ClassVar[str]
+    start_summary: ClassVar[str]
+    request_model: type[RequestT]
 
     def __init__(self, operations: OperationsService, *, worker: Worker | None = None) -> None:
         self._operations = operations
@@ -68,6 +71,20 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
         async with self._one_at_a_time(idempotency_key):
             earlier = await self._operations.find_repeat(idempotency_key, fingerprint)
             return earlier or await self._start_new(request, idempotency_key, fingerprint)
+
+    @property
+    def start_route(self) -> StartRoute:
+        """Return the entrance of this kind over HTTP."""
+
+        async def start_from(arguments: Mapping[str, Any], idempotency_key: str | None) -> Operation:
+            return await self.start(self.request_model.parse(arguments), idempotency_key=idempotency_key)
+
+        return StartRoute(self.start_path, self.start_summary, self.request_model, start_from)
+
+    @staticmethod
+    def headline(results: Mapping[str, Any]) -> str | None:
+        """Return the line that stands for results in a list; None: there is none."""
+        return None
 
     @abstractmethod
     def prepare(self, request: RequestT) -> JobT:
@@ -170,7 +187,7 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
                 self._starting.pop(key, None)
 
 
-async def _as_understood(request: BaseModel, worker: Worker, remote_id: str) -> dict[str, Any]:
+async def _as_understood(request: OperationRequest, worker: Worker, remote_id: str) -> dict[str, Any]:
     """Return what the worker made of a request: names resolved, defaults filled in."""
     try:
         return (await worker.get_operation(remote_id)).metadata

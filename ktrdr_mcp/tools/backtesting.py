@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from mcp_types import CallToolResult, ToolAnnotations
-from pydantic import BeforeValidator, Field
+from mcp_types import CallToolResult
 
 from ktrdr_engine.backtesting.models import (
     DEFAULT_CAPITAL,
@@ -14,16 +13,11 @@ from ktrdr_engine.backtesting.models import (
     BacktestRequest,
     Capital,
     CostRate,
-    FirstDate,
-    LastDate,
-    ModelPath,
-    StrategyPath,
-    Symbol,
-    TimeframeName,
 )
+from ktrdr_engine.fields import FirstDate, LastDate, ModelPath, StrategyPath, Symbol, TimeframeName
 from ktrdr_engine.operations.wire import StartedReply
-from ktrdr_mcp.arguments import StrictTool, refuse_booleans
-from ktrdr_mcp.views import reply
+from ktrdr_mcp.arguments import StrictTool
+from ktrdr_mcp.tools.starting import STARTS_WORK, IdempotencyKey, started
 
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.service import BacktestingService
@@ -32,11 +26,6 @@ _EXAMPLE = (
     'start_backtest(symbol="EURUSD", timeframe="1h", strategy_config_path="strategies/rsi_mean_reversion.yaml", '
     'start_date="2017-01-02", end_date="2017-12-29")'
 )
-
-IdempotencyKey = Annotated[
-    str | None,
-    Field(min_length=1, max_length=200, description="Any text; a repeat with the same key starts nothing new"),
-]
 
 
 def backtesting_tools(backtesting: BacktestingService) -> list[StrictTool]:
@@ -50,9 +39,9 @@ def backtesting_tools(backtesting: BacktestingService) -> list[StrictTool]:
         model_path: ModelPath = None,
         start_date: FirstDate,
         end_date: LastDate,
-        initial_capital: Annotated[Capital, BeforeValidator(refuse_booleans)] = DEFAULT_CAPITAL,
-        commission: Annotated[CostRate, BeforeValidator(refuse_booleans)] = DEFAULT_COMMISSION,
-        slippage: Annotated[CostRate, BeforeValidator(refuse_booleans)] = DEFAULT_SLIPPAGE,
+        initial_capital: Capital = DEFAULT_CAPITAL,
+        commission: CostRate = DEFAULT_COMMISSION,
+        slippage: CostRate = DEFAULT_SLIPPAGE,
         idempotency_key: IdempotencyKey = None,
     ) -> Annotated[CallToolResult, StartedReply]:
         """Checks the request, starts a backtest in the background and returns its `operation_id` at once.
@@ -74,18 +63,7 @@ def backtesting_tools(backtesting: BacktestingService) -> list[StrictTool]:
             }
         )
         operation_id = await backtesting.run_backtest(request, idempotency_key=idempotency_key)
-        what = f"Backtest of {strategy_config_path} on {symbol} {timeframe}, {start_date} to {end_date}, started"
-        way_on = f"Next: get_operation(operation_id={operation_id!r}, wait_seconds=20) waits for the result."
-        message = f"{what}: {operation_id}\n{way_on}"
-        return reply(message, StartedReply(operation_id=operation_id, message=message))
+        what = f"Backtest of {strategy_config_path} on {symbol} {timeframe}, {start_date} to {end_date}"
+        return started(what, operation_id)
 
-    return [
-        StrictTool.declare(
-            start_backtest,
-            title="Start a backtest",
-            example=_EXAMPLE,
-            annotations=ToolAnnotations(
-                read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
-            ),
-        )
-    ]
+    return [StrictTool.declare(start_backtest, title="Start a backtest", example=_EXAMPLE, annotations=STARTS_WORK)]

@@ -9,7 +9,8 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import BeforeValidator, Field
 
 from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage, OperationStatus, OperationType
-from ktrdr_mcp.arguments import StrictTool, refuse_booleans
+from ktrdr_engine.operations.requests import refuse_booleans
+from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.fitting import fitting_metrics, fitting_operation, fitting_page
 from ktrdr_mcp.views import cancelled_text, metrics_text, operation_text, operations_text, reply
 

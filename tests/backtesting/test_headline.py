@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_engine.backtesting.service import headline
+from ktrdr_engine.backtesting.service import BacktestingService
 
 
 @pytest.mark.parametrize(
@@ -16,4 +16,4 @@ from ktrdr_engine.backtesting.service import headline
     ],
 )
 def test_results_have_a_line_unless_they_are_those_of_something_else(results: dict[str, Any], line: str | None) -> None:
-    assert headline(results) == line
+    assert BacktestingService.headline(results) == line

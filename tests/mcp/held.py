@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,10 +18,9 @@ from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
 from ktrdr_engine.errors import DataError, OperationCancelled, StrategyError, did_you_mean
 from ktrdr_engine.operations.archive import Archive
 from ktrdr_engine.operations.cancellation import CancellationToken
-from ktrdr_engine.operations.models import Operation, OperationType, Outcome
+from ktrdr_engine.operations.models import OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 from ktrdr_engine.operations.service import OperationsService
-from ktrdr_engine.operations.starting import StartRoute
 
 if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
@@ -57,6 +56,9 @@ class HeldBacktesting(ServiceOrchestrator[BacktestRequest, BacktestRequest, Back
 
     operation_type = OperationType.BACKTESTING
     kind_word = "backtest"
+    start_path = "/backtests/start"
+    start_summary = "Start a backtest"
+    request_model = BacktestRequest
 
     def __init__(self, operations: OperationsService) -> None:
         super().__init__(operations)
@@ -133,15 +135,11 @@ class HeldApplication:
         self.operations = operations
         self.backtesting = HeldBacktesting(operations)
         self.strategies = HeldStrategies()
-        self.start_routes = (StartRoute("/backtests/start", "Start a backtest", BacktestRequest, self._start),)
-
+        self.start_routes = (self.backtesting.start_route,)
         self.loading: Callable[[], object] = lambda: None
 
     def warm_up(self) -> None:
         self.loading()
-
-    async def _start(self, arguments: Mapping[str, Any], key: str | None) -> Operation:
-        return await self.backtesting.start(BacktestRequest.parse(arguments), idempotency_key=key)
 
     def as_application(self) -> Application:
         return cast("Application", self)

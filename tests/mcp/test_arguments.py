@@ -10,7 +10,8 @@ from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, BeforeValidator, Field
 
 from ktrdr_engine.errors import StorageError, WorkerUnavailable
-from ktrdr_mcp.arguments import StrictTool, expected, lean, refuse_booleans
+from ktrdr_engine.operations.requests import refuse_booleans
+from ktrdr_mcp.arguments import StrictTool, expected, lean
 from tests.mcp.conftest import Session, backtest_of, text_of
 
 

@@ -5,19 +5,21 @@ from typing import Any
 
 import anyio
 import pytest
-from pydantic import BaseModel
 
 from ktrdr_engine.errors import DataError, InvalidRequest, OperationConflict
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
+from ktrdr_engine.operations.requests import OperationRequest
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.sources import Worker
 from tests.operations.work import PATIENCE, ended
 
 
-class CountRequest(BaseModel):
+class CountRequest(OperationRequest):
+    noun = "counting"
+
     n: int
 
 
@@ -27,6 +29,8 @@ class Counting(ServiceOrchestrator[CountRequest, int, ProgressBridge]):
     operation_type = OperationType.DATA_LOADING
     kind_word = "data_loading"
     start_path = "/countings/start"
+    start_summary = "Count"
+    request_model = CountRequest
 
     def __init__(self, operations: OperationsService, *, worker: Worker | None = None) -> None:
         super().__init__(operations, worker=worker)
@@ -134,3 +138,17 @@ async def test_a_caller_that_goes_away_after_the_check_leaves_no_orphan() -> Non
                 leaving.cancel()
                 kind.may_prepare.set()
         assert {row.status.is_final or row.status for row in (await service.list_operations()).operations} <= {True}
+
+
+async def test_the_entrance_over_http_checks_untyped_arguments_and_starts() -> None:
+    async with OperationsService() as service:
+        route = Counting(service).start_route
+        assert (route.path, route.request) == ("/countings/start", CountRequest)
+        operation = await route.start({"n": 7}, "key")
+        assert (await route.start({"n": 7}, "key")).operation_id == operation.operation_id
+        with pytest.raises(InvalidRequest, match="unknown argument 'm'"):
+            await route.start({"n": 7, "m": 1}, None)
+
+
+def test_a_kind_without_a_line_for_lists_has_none() -> None:
+    assert Counting.headline({"counted": 7}) is None

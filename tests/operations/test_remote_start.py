@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,6 @@ import anyio.lowlevel
 import httpx
 import pytest
 import stamina
-from pydantic import BaseModel
 
 from ktrdr_engine.errors import DataError, OperationConflict, QueueFull, StorageError, WorkerUnavailable
 from ktrdr_engine.operations.archive import MemoryArchive, WorkerLink
@@ -20,13 +19,15 @@ from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 from ktrdr_engine.operations.proxy import OperationServiceProxy
+from ktrdr_engine.operations.requests import OperationRequest
 from ktrdr_engine.operations.service import OperationsService
-from ktrdr_engine.operations.starting import StartRoute
 from tests.operations.serving import app_over
 from tests.operations.work import Gate, ended
 
 
-class CountRequest(BaseModel):
+class CountRequest(OperationRequest):
+    noun = "counting"
+
     n: int
 
 
@@ -36,6 +37,8 @@ class Counting(ServiceOrchestrator[CountRequest, int, ProgressBridge]):
     operation_type = OperationType.DATA_LOADING
     kind_word = "data_loading"
     start_path = "/countings/start"
+    start_summary = "Count"
+    request_model = CountRequest
     work = Gate()
 
     def prepare(self, request: CountRequest) -> int:
@@ -51,13 +54,6 @@ class Counting(ServiceOrchestrator[CountRequest, int, ProgressBridge]):
 
     def run(self, job: int, bridge: ProgressBridge, token: CancellationToken) -> Outcome:
         return self.work(bridge, token)
-
-    @property
-    def route(self) -> StartRoute:
-        async def start_it(arguments: Mapping[str, Any], key: str | None) -> Operation:
-            return await self.start(CountRequest.model_validate(arguments), idempotency_key=key)
-
-        return StartRoute(self.start_path, "Count", CountRequest, start_it)
 
 
 class Wire(httpx.ASGITransport):
@@ -95,7 +91,7 @@ async def both() -> AsyncIterator[Both]:
     Counting.work = Gate()
     with stamina.set_testing(True, attempts=10, cap=True):
         async with OperationsService(cache_ttl=0, max_concurrent=1, max_queued=1) as worker:
-            wire = Wire(app_over(worker, Counting(worker).route))
+            wire = Wire(app_over(worker, Counting(worker).start_route))
             proxy = OperationServiceProxy("http://localhost:5003", transport=wire)
             try:
                 yield Both(worker, wire, proxy)
