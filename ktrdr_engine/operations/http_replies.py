@@ -112,9 +112,13 @@ async def defect_reply(request: Request, error: Exception) -> Response:
     return error_reply(500, _DEFECT)
 
 
+def status_of(kind: type[KtrdrError]) -> int:
+    """Return the HTTP status of an error of ours."""
+    return next((status for known, status in _STATUS if issubclass(kind, known)), 500)
+
+
 def _of_ours(error: KtrdrError) -> Response:
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-    return error_reply(status, error_info(error))
+    return error_reply(status_of(type(error)), error_info(error))
 
 
 def _json(text: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
