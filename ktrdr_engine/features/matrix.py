@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr_engine.bars.series import BarSeries
+from ktrdr_engine.features.formulas import Column
 from ktrdr_engine.features.fuzzy import check, fill
-from ktrdr_engine.features.indicators import Column, compute
+from ktrdr_engine.features.indicators import compute
 from ktrdr_engine.features.plan import FeaturePlan, FuzzyInput, MembershipPlan
 
 _CHUNK = 16_384

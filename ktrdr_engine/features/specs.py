@@ -30,10 +30,10 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of an indicator; `low` and `high` are inclusive and None for a choice."""
+    """One parameter of an indicator; `low` and `high` are inclusive and None for a choice and for true or false."""
 
     name: str
-    kind: type[int] | type[float] | type[str]
+    kind: type[int] | type[float] | type[str] | type[bool]
     default: Value
     description: str
     low: float | None = None
@@ -45,21 +45,30 @@ class Parameter:
         """Say in words what the parameter accepts."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
+        if self.kind is bool:
+            return "true or false"
         noun = "a whole number" if self.kind is int else "a number"
         return f"{noun} from {self.low:g} to {self.high:g}"
+
+    @property
+    def default_text(self) -> str:
+        """Return the default as a strategy file writes it."""
+        return str(self.default).lower() if self.kind is bool else str(self.default)
 
     def problem(self, value: object) -> Problem | None:
         """Return what is wrong with `value`, or None."""
         if self._accepts(value):
             return None
         hint = did_you_mean(value, self.choices) if self.choices and isinstance(value, str) else ""
-        repair = f"Give {self.allowed}; the default is {self.default}.{hint}"
+        repair = f"Give {self.allowed}; the default is {self.default_text}.{hint}"
         return Problem(self.name, value, f"{self.name} must be {self.allowed}", repair)
 
     def _accepts(self, value: object) -> bool:
         if self.choices:
             return isinstance(value, str) and value in self.choices
-        if isinstance(value, bool) or not isinstance(value, int if self.kind is int else (int, float)):
+        if self.kind is bool or isinstance(value, bool):
+            return self.kind is bool and isinstance(value, bool)
+        if not isinstance(value, int if self.kind is int else (int, float)):
             return False
         assert self.low is not None
         assert self.high is not None

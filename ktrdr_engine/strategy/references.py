@@ -18,7 +18,7 @@ from ktrdr_engine.strategy.places import Path
 from ktrdr_engine.strategy.planning import split_reference
 from ktrdr_engine.strategy.problems import Problem
 from ktrdr_engine.strategy.schema import WORD
-from ktrdr_engine.strategy.unsupported import COMPOSED_INDICATORS, REPAINTING
+from ktrdr_engine.strategy.unsupported import REPAINTING
 
 MOST_PROBLEMS: Final = 200
 """More are not looked for: a file of garbage should not keep the search for near names busy."""
@@ -74,8 +74,6 @@ def _indicator(path: Path, written: dict[str, object]) -> Iterator[Problem]:
     type = str(written.pop("type"))
     if type == "zigzag":
         yield Problem((*path, "type"), type, REPAINTING, "Use it in training.labels: {source: zigzag}.")
-    elif type in COMPOSED_INDICATORS:
-        yield Problem((*path, "type"), type, "not supported yet", f"Supported: {', '.join(sorted(INDICATORS))}.")
     elif type not in INDICATORS:
         yield Problem((*path, "type"), type, "there is no such indicator", did_you_mean(type, INDICATORS).strip())
     else:

@@ -40,13 +40,6 @@ VALUES: Final[dict[tuple[str, str], str]] = {
     ("decisions.output_format", "regression"): "Use classification",
 }
 
-COMPOSED_INDICATORS: Final = frozenset(
-    {
-        "vwap", "cmf", "adline", "volumeratio", "distancefromma", "squeezeintensity", "keltnerchannels",
-        "donchianchannels", "supertrend", "ichimoku", "rvi", "fishertransform",
-    }
-)  # fmt: skip
-
 REPAINTING: Final = (
     "zigzag repaints: its turning points are only known bars later, so as an input it would see the future"
 )

@@ -32,7 +32,7 @@ def _indicator(spec: IndicatorSpec) -> Iterator[str]:
         return
     yield from ("", "| parameter | default | allowed | meaning |", "|---|---|---|---|")
     for parameter in spec.parameters:
-        row = (f"`{parameter.name}`", str(parameter.default), parameter.allowed, parameter.description)
+        row = (f"`{parameter.name}`", parameter.default_text, parameter.allowed, parameter.description)
         yield f"| {' | '.join(row)} |"
     for rule in spec.orderings:
         yield from ("", f"Rule: {rule.text}.")

@@ -58,6 +58,8 @@ def series(draw: st.DrawFn, lengths: tuple[int, int] = (1, 150)) -> BarSeries:
 def _values(parameter: Parameter) -> st.SearchStrategy[Value]:
     if parameter.choices:
         return st.sampled_from(parameter.choices)
+    if parameter.kind is bool:
+        return st.booleans()
     assert parameter.low is not None
     assert parameter.high is not None
     if parameter.kind is int:

@@ -11,6 +11,7 @@ RSI = INDICATORS["rsi"]
 MACD = INDICATORS["macd"]
 BBANDS = INDICATORS["bbands"]
 SAR = INDICATORS["parabolicsar"]
+VWAP = INDICATORS["vwap"]
 
 
 def test_good_parameters_have_no_problems() -> None:
@@ -49,6 +50,14 @@ def test_a_choice_that_is_not_offered_is_a_problem(value: object, hint: str) -> 
     (problem,) = RSI.problems({"source": value})
     assert problem.problem == "source must be one of open, high, low, close"
     assert hint in problem.repair
+
+
+@pytest.mark.parametrize("value", [1, 0, "true", None, 1.0])
+def test_only_true_and_false_are_yes_or_no(value: object) -> None:
+    assert VWAP.problems({"use_typical_price": False}) == []
+    (problem,) = VWAP.problems({"use_typical_price": value})
+    assert problem.problem == "use_typical_price must be true or false"
+    assert problem.repair == "Give true or false; the default is true."
 
 
 def test_an_unknown_parameter_is_a_problem_and_the_nearest_is_offered() -> None:
