@@ -54,7 +54,7 @@ class Project(NamedTuple):
 def retrain(project: Project, strategy: Strategy) -> ModelBundle:
     """Train one strategy on the symbols it names."""
     data = strategy.config.training_data
-    series = [project.bars.load(symbol, data.timeframes.timeframe) for symbol in data.symbols.names]
+    series = [project.bars.load(symbol, data.timeframes.names[0]) for symbol in data.symbols.names]
     model = train(strategy, series)
     # By way of a file, so that what is compared is what would be shipped.
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 class Timeframe(StrEnum):
-    """The length of a bar, written as in file names and strategies."""
+    """The length of a bar, written as in file names and strategies; shortest first, each a multiple of those before."""
 
     M1 = "1m"
     M5 = "5m"

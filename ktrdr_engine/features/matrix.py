@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr_engine.bars.series import BarSeries
+from ktrdr_engine.errors import DataError
 from ktrdr_engine.features.formulas import Column
 from ktrdr_engine.features.fuzzy import check, fill
 from ktrdr_engine.features.indicators import compute
@@ -86,7 +87,10 @@ def build_features(plan: FeaturePlan, series: BarSeries) -> FeatureMatrix:
 
     Raises:
         StrategyError: The plan names an indicator, a function or a parameter that does not exist.
+        DataError: The plan needs bars of further timeframes.
     """
+    if plan.higher:
+        raise DataError(f"The features need {', '.join(plan.higher)} bars too, and only {plan.timeframe} were given.")
     computed = {indicator.id: compute(indicator, series) for indicator in plan.used}
     writers = list(_writers(plan, computed))
     base = np.empty((len(series), len(writers)), dtype=np.float32)

@@ -9,8 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
+from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.errors import StrategyError, did_you_mean
 from ktrdr_engine.features.registry import INDICATORS
 from ktrdr_engine.features.specs import IndicatorSpec, Value
@@ -57,12 +59,13 @@ class MembershipPlan:
 
 @dataclass(frozen=True, slots=True)
 class FuzzyInput:
-    """A fuzzy set over one output of an indicator: one feature a membership."""
+    """A fuzzy set over one output of an indicator: one feature a membership and timeframe; no timeframes means all."""
 
     fuzzy_set: str
     indicator: str
     output: str | None
     memberships: tuple[MembershipPlan, ...]
+    timeframes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,11 +75,12 @@ class FuzzyInput:
 
 @dataclass(frozen=True, slots=True)
 class RawInput:
-    """The value of one output of an indicator; the model normalises it."""
+    """The value of one output of an indicator, which the model normalises; no timeframes means all."""
 
     indicator: str
     output: str | None
     normalization: Literal["minmax", "zscore", "none"]
+    timeframes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,21 +88,31 @@ class RawInput:
         return (f"{self.indicator}_{self.output}_raw" if self.output else f"{self.indicator}_raw",)
 
 
+Input = FuzzyInput | RawInput
+
+
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
-    """The features of a strategy: their inputs in order, each with lags 0..`lags`.
+    """The features of a strategy: their inputs in order, each on its timeframes, each with lags 0..`lags`.
+
+    Attributes:
+        timeframe: The bars decided on; a lag is one of them, on every timeframe.
+        higher: The longer timeframes, shortest first.
 
     Raises:
-        StrategyError: An input names an indicator or an output that is not there, or two features would share a name.
+        StrategyError: An input names an indicator, an output or a timeframe that is not there, the timeframes are out
+            of order, or two features would share a name.
     """
 
     timeframe: str
     indicators: tuple[IndicatorPlan, ...]
-    inputs: tuple[FuzzyInput | RawInput, ...]
+    inputs: tuple[Input, ...]
     lags: int = 0
+    higher: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a plan that cannot be followed."""
+        self._check_timeframes()
         for item in self.inputs:
             if problem := self.indicator(item.indicator).spec.output_problem(item.output):
                 raise StrategyError(f"Input of {item.indicator!r}: {problem.problem}. {problem.repair}")
@@ -123,14 +137,30 @@ class FeaturePlan:
         raise StrategyError(f"No indicator {id!r}.{did_you_mean(id, known)}", details={"value": id})
 
     @property
+    def timeframes(self) -> tuple[str, ...]:
+        """Return all timeframes, shortest first."""
+        return (self.timeframe, *self.higher)
+
+    @property
     def used(self) -> tuple[IndicatorPlan, ...]:
         """Return the indicators some input reads, each once, in the order of first use."""
         return tuple(self.indicator(id) for id in dict.fromkeys(item.indicator for item in self.inputs))
 
+    def readings(self) -> Iterator[tuple[Input, str]]:
+        """Yield each input with each timeframe it is read on, in the order of the features."""
+        for item in self.inputs:
+            for timeframe in item.timeframes or self.timeframes:
+                yield item, timeframe
+
+    def used_on(self, timeframe: str) -> tuple[IndicatorPlan, ...]:
+        """Return the indicators some input reads on a timeframe, each once, in the order of first use."""
+        ids = dict.fromkeys(item.indicator for item, read_on in self.readings() if read_on == timeframe)
+        return tuple(self.indicator(id) for id in ids)
+
     @property
     def base_names(self) -> tuple[str, ...]:
         """Return the names of the features at lag 0."""
-        return tuple(f"{self.timeframe}_{name}" for item in self.inputs for name in item.names)
+        return tuple(f"{timeframe}_{name}" for item, timeframe in self.readings() for name in item.names)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -139,13 +169,29 @@ class FeaturePlan:
 
     @property
     def warmup(self) -> int:
-        """Return how many leading bars have a NaN in some feature."""
+        """Return how many leading bars have a NaN in some feature; those of each timeframe before they are aligned."""
         return max((plan.warmup for plan in self.used), default=0) + self.lags
 
     @property
     def unsettled(self) -> bool:
         """Return whether a feature depends on where its series begins, however long ago that is."""
         return any(plan.spec.unsettled for plan in self.used)
+
+    def _check_timeframes(self) -> None:
+        if not self.higher and not any(item.timeframes for item in self.inputs):
+            return
+        known = {timeframe.value: timeframe.nanoseconds for timeframe in Timeframe}
+        lengths = [known.get(timeframe, 0) for timeframe in self.timeframes]
+        if any(longer <= shorter for shorter, longer in pairwise((0, *lengths))):
+            raise StrategyError(
+                f"The timeframes {', '.join(self.timeframes)} are not each longer than the one before. "
+                f"Order them, shortest first; all: {', '.join(known)}.",
+                details={"value": list(self.timeframes)},
+            )
+        for item in self.inputs:
+            for unknown in set(item.timeframes) - set(self.timeframes):
+                hint = did_you_mean(unknown, self.timeframes)
+                raise StrategyError(f"Input of {item.indicator!r}: no timeframe {unknown!r}.{hint}")
 
     def _shared_names(self) -> list[str]:
         # Not by spelling all names out: a foreign model file may claim any number of lags.

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from typing import NamedTuple
 
 from ktrdr_engine.features.plan import FeaturePlan, FuzzyInput, IndicatorPlan, RawInput
+
+
+class _Feature(NamedTuple):
+    """One feature at lag 0 on one timeframe: its indicator, and what is done with the value."""
+
+    indicator: IndicatorPlan
+    label: str
+    definition: str
 
 
 def differences(trained: FeaturePlan, given: FeaturePlan) -> list[str]:
@@ -14,7 +24,9 @@ def differences(trained: FeaturePlan, given: FeaturePlan) -> list[str]:
     """
     if trained.names != given.names:
         return _names(trained.names, given.names)
-    return [*_indicators(trained, given), *_inputs(trained, given)]
+    # Feature by feature: equal names may come from inputs that are grouped otherwise.
+    pairs = list(zip(_features(trained), _features(given), strict=True))
+    return list(dict.fromkeys([*_indicators(pairs), *_meanings(pairs)]))
 
 
 def _names(trained: tuple[str, ...], given: tuple[str, ...]) -> list[str]:
@@ -29,13 +41,23 @@ def _said(name: str | None) -> str:
     return "absent" if name is None else repr(name)
 
 
-def _indicators(trained: FeaturePlan, given: FeaturePlan) -> list[str]:
-    pairs = zip(trained.inputs, given.inputs, strict=True)
-    changed = {
-        new.indicator: (_indicator(trained.indicator(old.indicator)), _indicator(given.indicator(new.indicator)))
-        for old, new in pairs
-    }
-    return [f"indicator {id} is {new}, the model has {old}" for id, (old, new) in changed.items() if old != new]
+def _indicators(pairs: Sequence[tuple[_Feature, _Feature]]) -> Iterator[str]:
+    for old, new in pairs:
+        had, has = _indicator(old.indicator), _indicator(new.indicator)
+        if had != has:
+            yield f"indicator {new.indicator.id} is {has}, the model has {had}"
+
+
+def _meanings(pairs: Sequence[tuple[_Feature, _Feature]]) -> Iterator[str]:
+    for old, new in pairs:
+        if old.definition != new.definition:
+            yield f"{new.label} is {new.definition}, the model has {old.definition}"
+
+
+def _features(plan: FeaturePlan) -> Iterator[_Feature]:
+    for item, _ in plan.readings():
+        for label, definition in _defined(item):
+            yield _Feature(plan.indicator(item.indicator), label, definition)
 
 
 def _indicator(plan: IndicatorPlan) -> str:
@@ -43,23 +65,11 @@ def _indicator(plan: IndicatorPlan) -> str:
     return f"{plan.type}({', '.join(f'{name}={value}' for name, value in values.items())})"
 
 
-def _inputs(trained: FeaturePlan, given: FeaturePlan) -> list[str]:
-    found = []
-    for old, new in zip(trained.inputs, given.inputs, strict=True):
-        olds, news = _definitions(old), _definitions(new)
-        found += [
-            f"{name} is {news.get(name)}, the model has {olds.get(name)}"
-            for name in news
-            if news[name] != olds.get(name)
-        ]
-    return found
-
-
-def _definitions(item: FuzzyInput | RawInput) -> dict[str, str]:
+def _defined(item: FuzzyInput | RawInput) -> Iterator[tuple[str, str]]:
     source = f"of {item.output}" if item.output else "of its value"
     if isinstance(item, RawInput):
-        return {f"input {item.names[0]}": f"{item.normalization} {source}"}
-    return {
-        f"membership {item.fuzzy_set}.{m.name}": f"{m.function}{[float(p) for p in m.parameters]} {source}"
-        for m in item.memberships
-    }
+        yield f"input {item.names[0]}", f"{item.normalization} {source}"
+        return
+    for m in item.memberships:
+        shape = f"{m.function}{[float(p) for p in m.parameters]} {source}"
+        yield f"membership {item.fuzzy_set}.{m.name}", shape

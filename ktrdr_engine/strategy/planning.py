@@ -19,11 +19,13 @@ def feature_plan(config: StrategyConfig) -> FeaturePlan:
     """
     inputs = tuple(_planned(item, config) for item in config.nn_inputs)
     used = dict.fromkeys(item.indicator for item in inputs)
+    base, *higher = config.training_data.timeframes.names
     return FeaturePlan(
-        timeframe=config.training_data.timeframes.timeframe.value,
+        timeframe=base,
         indicators=tuple(_indicator(id, config) for id in used),
         inputs=inputs,
         lags=config.model.features.lookback_periods,
+        higher=tuple(higher),
     )
 
 
@@ -41,11 +43,18 @@ def _indicator(id: str, config: StrategyConfig) -> IndicatorPlan:
 def _planned(item: NnInput, config: StrategyConfig) -> FuzzyInput | RawInput:
     if item.raw_indicator is not None:
         indicator, output = split_reference(item.raw_indicator)
-        return RawInput(indicator, output, item.normalization or "none")
+        return RawInput(indicator, output, item.normalization or "none", _read_on(item, config))
     assert item.fuzzy_set is not None  # `references` saw to it
     fuzzy_set = config.fuzzy_sets[item.fuzzy_set]
     indicator, output = split_reference(fuzzy_set.indicator)
     memberships = tuple(
         MembershipPlan(name, written.type, written.parameters) for name, written in fuzzy_set.memberships.items()
     )
-    return FuzzyInput(item.fuzzy_set, indicator, output, memberships)
+    return FuzzyInput(item.fuzzy_set, indicator, output, memberships, _read_on(item, config))
+
+
+def _read_on(item: NnInput, config: StrategyConfig) -> tuple[str, ...]:
+    """Return the timeframes of an input, shortest first, or none for all: one plan has one form, however written."""
+    known = config.training_data.timeframes.names
+    chosen = tuple(timeframe for timeframe in known if timeframe in item.timeframes)
+    return () if item.timeframes == ("all",) or chosen == known else chosen

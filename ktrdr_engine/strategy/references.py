@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
+from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.errors import did_you_mean
 from ktrdr_engine.features.registry import INDICATORS
 from ktrdr_engine.strategy.places import Path
 from ktrdr_engine.strategy.planning import split_reference
 from ktrdr_engine.strategy.problems import Problem
-from ktrdr_engine.strategy.schema import WORD
+from ktrdr_engine.strategy.schema import ARCHITECTURES, WORD
 from ktrdr_engine.strategy.unsupported import REPAINTING
 
 MOST_PROBLEMS: Final = 200
@@ -56,6 +57,43 @@ def _symbols(root: Root) -> Iterator[Problem]:
         )
     listed = symbols.get("list")
     yield from _repeated(listed if isinstance(listed, list) else [], (*path, "list"))
+
+
+def _timeframes(root: Root) -> Iterator[Problem]:
+    timeframes = _section(root, "training_data", "timeframes")
+    path: Path = ("training_data", "timeframes")
+    mode = str(timeframes.get("mode"))
+    wanted, unwanted = _TIMEFRAME_KEYS.get(mode, ({}, ()))
+    for key, example in wanted.items():
+        if not timeframes.get(key):
+            yield Problem((*path, key), None, f"mode {mode} needs {key}", f"Add `{key}: {example}`.")
+    for key in unwanted:
+        if timeframes.get(key):
+            other = "multi_timeframe" if mode == "single" else "single"
+            repair = f"Leave it out, or set mode: {other}."
+            yield Problem((*path, key), timeframes[key], f"mode {mode} takes no {key}", repair)
+    if mode == "multi_timeframe" and isinstance(listed := timeframes.get("list"), list):
+        yield from _repeated(listed, (*path, "list"))
+        yield from _base_timeframe(listed, timeframes.get("base_timeframe"), (*path, "base_timeframe"))
+
+
+_TIMEFRAME_KEYS: Final[dict[str, tuple[dict[str, str], tuple[str, ...]]]] = {
+    "single": ({"timeframe": "1h"}, ("list", "base_timeframe")),
+    "multi_timeframe": ({"list": "[1h, 4h]", "base_timeframe": "1h"}, ("timeframe",)),
+}
+
+
+def _base_timeframe(listed: list[object], base: object, path: Path) -> Iterator[Problem]:
+    known = [timeframe.value for timeframe in Timeframe if timeframe in listed]
+    if base not in list(Timeframe) or not known:
+        return
+    if base not in known:
+        yield Problem(path, base, "it is not in the list of timeframes", f"Add it there, or write {known[0]}.")
+    elif base != known[0]:
+        yield Problem(
+            path, base, f"decisions fall on the shortest timeframe, {known[0]}",
+            f"Write {known[0]}, or take the shorter ones out of the list.",
+        )  # fmt: skip
 
 
 def _repeated(values: list[object], path: Path) -> Iterator[Problem]:
@@ -138,10 +176,38 @@ def _nn_input(root: Root, path: Path, item: Mapping[str, object]) -> Iterator[Pr
 
 
 def _input_timeframes(root: Root, path: Path, written: object) -> Iterator[Problem]:
-    own = _section(root, "training_data", "timeframes").get("timeframe")
-    is_readable = isinstance(written, str | list) and isinstance(own, str)
-    if is_readable and written not in ("all", own, ["all"], [own]):
-        yield Problem(path, written, f"the strategy works on {own} bars only", f"Write all, or [{own}].")
+    known = _timeframe_names(root)
+    names = [written] if isinstance(written, str) else written
+    if not isinstance(names, list) or not known or names == ["all"]:
+        return
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        problem = f"the strategy works on {', '.join(known)} bars only"
+        yield Problem(path, written, problem, f"Write all, or some of [{', '.join(known)}].")
+    yield from _repeated(names, path)
+
+
+def _timeframe_names(root: Root) -> list[str]:
+    timeframes = _section(root, "training_data", "timeframes")
+    listed = timeframes.get("list") if timeframes.get("mode") == "multi_timeframe" else [timeframes.get("timeframe")]
+    return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+
+
+def _architecture(root: Root) -> Iterator[Problem]:
+    type = _section(root, "model").get("type")
+    if not isinstance(type, str) or type not in ARCHITECTURES:
+        return
+    path: Path = ("model", "architecture")
+    own = ARCHITECTURES[type]
+    for key, value in _section(root, *map(str, path)).items():
+        if key not in own and any(key in fields for fields in ARCHITECTURES.values()):
+            yield Problem((*path, key), value, f"{type} networks have no {key}", f"Theirs: {', '.join(own)}.")
+    lags = _section(root, "model", "features").get("lookback_periods", 0)
+    if type != "mlp" and lags == 0:
+        yield Problem(
+            ("model", "features", "lookback_periods"), lags, f"{type} networks read a sequence of bars",
+            "Write features: {lookback_periods: 20}, or type: mlp.",
+        )  # fmt: skip
 
 
 def _data_split(root: Root) -> Iterator[Problem]:
@@ -159,8 +225,10 @@ def _data_split(root: Root) -> Iterator[Problem]:
 
 _CHECKS: Final[tuple[Callable[[Root], Iterator[Problem]], ...]] = (
     _symbols,
+    _timeframes,
     _indicators,
     _fuzzy_sets,
     _nn_inputs,
+    _architecture,
     _data_split,
 )

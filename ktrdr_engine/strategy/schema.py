@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from ktrdr_engine.bars.timeframe import Timeframe
@@ -52,17 +60,32 @@ class Symbols(Section):
         return (self.symbol,) if self.symbol is not None else self.symbols
 
 
-class Timeframes(Section):
-    """The bars the strategy works on."""
+Length = Annotated[Timeframe, Field(strict=False)]
 
-    mode: Literal["single"] = Field(examples=["single"])
-    timeframe: Annotated[Timeframe, Field(strict=False)] = Field(examples=["1h"])
+
+class Timeframes(Section):
+    """The bars the strategy works on: those of one timeframe, or of several, of which it decides on the shortest."""
+
+    mode: Literal["single", "multi_timeframe"] = Field(examples=["single"])
+    timeframe: Length | None = None
+    timeframes: Annotated[tuple[Length, ...], Field(strict=False)] = Field((), alias="list", max_length=8)
+    base_timeframe: Length | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the timeframes in either mode, shortest first: the first is decided on."""
+        written = self.timeframes if self.timeframe is None else (self.timeframe,)
+        return tuple(length.value for length in Timeframe if length in written)
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if value}
 
 
 class TrainingData(Section):
     """Symbols, timeframes, and how many bars before the first one wanted are read to settle the indicators.
 
-    Without `history_required` it is ten times their warm-up.
+    Each timeframe counts its own bars. Without `history_required` it is ten times their warm-up.
     """
 
     symbols: Symbols = Field(examples=["{mode: single, symbol: EURUSD}"])
@@ -143,15 +166,27 @@ class NnInput(Section):
 
 
 class Architecture(Section):
-    """The layers between the features and the three logits."""
+    """The layers between the features and the three logits; `ARCHITECTURES` says which field is for which network."""
 
     hidden_layers: Annotated[tuple[Layer, ...], Field(strict=False)] = Field((50, 25), min_length=1, max_length=8)
     activation: Literal["relu", "leaky_relu", "gelu", "tanh", "sigmoid"] = "relu"
+    hidden_size: int = Field(32, ge=1, le=512)
+    num_layers: int = Field(1, ge=1, le=4)
     dropout: Annotated[float, Ge(0), Le(0.9), FRACTION] = 0.0
 
 
+_RECURRENT: Final = ("hidden_size", "num_layers", "dropout")
+
+ARCHITECTURES: Final[dict[str, tuple[str, ...]]] = {
+    "mlp": ("hidden_layers", "activation", "dropout"),
+    "lstm": _RECURRENT,
+    "gru": _RECURRENT,
+}
+"""Per type of network, the fields of its architecture."""
+
+
 class Lags(Section):
-    """How much of the past a row holds: lags 0 to `lookback_periods` of every input."""
+    """How much of the past a row holds: lags 0 to `lookback_periods` of every input; for lstm and gru a sequence."""
 
     lookback_periods: int = Field(0, ge=0, le=50)
 
@@ -159,9 +194,15 @@ class Lags(Section):
 class Model(Section):
     """The kind of network and its shape."""
 
-    type: Literal["mlp"] = Field(examples=["mlp"])
+    type: Literal["mlp", "lstm", "gru"] = Field(examples=["mlp"])
     architecture: Architecture = Architecture()
     features: Lags = Lags()
+
+    @model_serializer(mode="wrap")
+    def _of_its_type(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = dump(self)
+        shape = written["architecture"]
+        return written | {"architecture": {field: shape[field] for field in ARCHITECTURES[self.type]}}
 
 
 class Filters(Section):

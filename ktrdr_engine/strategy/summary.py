@@ -13,7 +13,7 @@ from ktrdr_engine.features.registry import INDICATORS
 from ktrdr_engine.strategy.zones import membership_words
 
 if TYPE_CHECKING:
-    from ktrdr_engine.strategy.schema import Decisions, Execution, FuzzySet, StrategyConfig
+    from ktrdr_engine.strategy.schema import Decisions, Execution, FuzzySet, Model, StrategyConfig
 
 _LABELS = {
     "zigzag": "the price's next turn comes within {lookahead} bars and lies at least {threshold} higher",
@@ -39,7 +39,8 @@ def plain_words(config: StrategyConfig) -> str:
 def _reading(config: StrategyConfig) -> Iterator[str]:
     plan = config.feature_plan()
     symbols = listed(config.training_data.symbols.names)
-    yield f"It works on {plan.timeframe} bars and is written for {symbols}."
+    context = f", reads closed {listed(plan.higher)} bars beside them," if plan.higher else ""
+    yield f"It works on {plan.timeframe} bars{context} and is written for {symbols}."
     indicators = (f"{used.id} ({_indicator(config, used.id)})" for used in plan.used)
     yield f"It reads {listed(list(indicators))}; the first value comes after {plan.warmup} bars."
 
@@ -68,13 +69,19 @@ def _network(config: StrategyConfig) -> Iterator[str]:
     if raw:
         yield f"It also sees the value itself of {listed(raw)}, scaled as in the brackets."
     past = f", each also {counted(plan.lags, 'bar')} back" if plan.lags else ""
-    layers = listed([str(size) for size in model.architecture.hidden_layers])
+    inputs = counted(len(plan.base_names), "number")
     yield (
-        f"A neural network ({model.type}, layers of {layers}) reads {counted(len(plan.base_names), 'number')}{past}, "
+        f"A neural network ({model.type}, layers of {_layers(model)}) reads {inputs}{past}, "
         "and gives BUY, HOLD and SELL a probability each."
     )
     taught = _LABELS[labels.source].format(threshold=percent(labels.threshold), lookahead=labels.lookahead)
     yield f"It is taught BUY where {taught}; SELL is the reverse, HOLD the rest."
+
+
+def _layers(model: Model) -> str:
+    shape = model.architecture
+    sizes = shape.hidden_layers if model.type == "mlp" else (shape.hidden_size,) * shape.num_layers
+    return listed([str(size) for size in sizes])
 
 
 def _deciding(decisions: Decisions) -> Iterator[str]:

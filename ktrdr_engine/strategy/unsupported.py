@@ -11,11 +11,11 @@ FIELDS: Final[dict[str, str]] = {
     "risk_management": "Use execution: stop_loss, take_profit, trailing_stop, position_fraction",
     "backtesting": "Capital, commission and slippage are given with each backtest",
     "training_data.date_range": "Leave it out: the range is given with the training or the backtest",
-    "training_data.timeframes.list": "Use {mode: single, timeframe: 1h}",
-    "training_data.timeframes.base_timeframe": "Use {mode: single, timeframe: 1h}",
     "model.training": "Move its fields to the top-level training section",
     "model.architecture.output_activation": "Leave it out: the network ends in logits, softmax is applied once",
-    "model.architecture.cell_type": "Leave it out: only mlp networks work so far",
+    "model.architecture.cell_type": "Write type: lstm or type: gru",
+    "model.architecture.sequence_length": "Write features: {lookback_periods: 19} for a sequence of 20 bars",
+    "model.architecture.bidirectional": "Leave it out: the sequence is read from the oldest bar to the newest",
     "model.features.include_price_context": "Leave it out: add a raw_indicator to nn_inputs instead",
     "model.features.scale_features": "Leave it out: fuzzy degrees need no scale, raw inputs have normalization",
     "decisions.cost_model": "Leave it out: commission and slippage are given with each backtest",
@@ -34,9 +34,6 @@ FIELDS: Final[dict[str, str]] = {
 }
 
 VALUES: Final[dict[tuple[str, str], str]] = {
-    ("model.type", "lstm"): "Use mlp; lookback_periods gives it a view of the past",
-    ("model.type", "gru"): "Use mlp; lookback_periods gives it a view of the past",
-    ("training_data.timeframes.mode", "multi_timeframe"): "Use {mode: single, timeframe: 1h}",
     ("decisions.output_format", "regression"): "Use classification",
 }
 

@@ -73,7 +73,7 @@ def train(
     rows = parted_rows(config, plan, series)
     normalization = fit_normalization(plan, rows["train"].features)
     examples = {part: _examples(found, normalization) for part, found in rows.items()}
-    architecture = Architecture(**config.model.architecture.model_dump())
+    architecture = Architecture(**config.model.model_dump()["architecture"])
     network = build_network(architecture, len(plan.names))
     fitted = fit(network, examples["train"], examples["validation"], training, Listener(on_epoch, should_stop))
     scores = {part: score(network, examples[part], rows[part].stamps) for part in examples}

@@ -79,3 +79,43 @@ def test_a_membership_cannot_be_called_as_the_lag_of_another() -> None:
     for lags in (1, 10**12):
         with pytest.raises(StrategyError, match="Two features would be called '1h_zone_low_lag_1'"):
             FeaturePlan("1h", (RSI,), (zone,), lags=lags)
+
+
+def test_each_input_is_read_on_its_timeframes_shortest_first() -> None:
+    raw = RawInput("rsi_14", None, "none", ("4h",))
+    plan = FeaturePlan("1h", (RSI, MACD), (TREND, raw), lags=1, higher=("4h", "1d"))
+    assert plan.names == (
+        "1h_trend_rising",
+        "1h_trend_rising_lag_1",
+        "4h_trend_rising",
+        "4h_trend_rising_lag_1",
+        "1d_trend_rising",
+        "1d_trend_rising_lag_1",
+        "4h_rsi_14_raw",
+        "4h_rsi_14_raw_lag_1",
+    )
+    assert plan.timeframes == ("1h", "4h", "1d")
+
+
+def test_an_indicator_is_used_on_the_timeframes_of_its_inputs() -> None:
+    raw = RawInput("rsi_14", None, "none", ("4h",))
+    plan = FeaturePlan("1h", (RSI, MACD), (TREND, raw), higher=("4h",))
+    assert plan.used_on("1h") == (MACD,)
+    assert plan.used_on("4h") == (MACD, RSI)
+
+
+@pytest.mark.parametrize("higher", [("1h",), ("30m",), ("1d", "4h"), ("4h", "4h"), ("4hours",)])
+def test_timeframes_out_of_order_are_refused(higher: tuple[str, ...]) -> None:
+    with pytest.raises(StrategyError, match=r"not each longer than the one before\. Order them, shortest first"):
+        FeaturePlan("1h", (RSI,), (ZONE,), higher=higher)
+
+
+def test_an_input_on_a_timeframe_that_is_not_there_is_refused() -> None:
+    with pytest.raises(StrategyError, match=r"Input of 'rsi_14': no timeframe '1d'\. Known: 1h, 4h"):
+        FeaturePlan("1h", (RSI,), (RawInput("rsi_14", None, "none", ("1d",)),), higher=("4h",))
+
+
+def test_the_same_input_twice_on_one_timeframe_is_refused() -> None:
+    twice = (RawInput("rsi_14", None, "none"), RawInput("rsi_14", None, "none", ("4h",)))
+    with pytest.raises(StrategyError, match="Two features would be called '4h_rsi_14_raw'"):
+        FeaturePlan("1h", (RSI,), twice, higher=("4h",))

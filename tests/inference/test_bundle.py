@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import os
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -116,4 +117,21 @@ def test_another_output_of_the_indicator_is_another_feature() -> None:
         FeaturePlan("1h", (macd,), (FuzzyInput("z", "m", output, (LOW,)),)) for output in ("line", "signal")
     )
     with pytest.raises(ModelError, match=r"membership z.low is triangular.* of signal, the model has .* of line"):
+        bundle(plan=trained).require(given)
+
+
+def test_inputs_grouped_otherwise_are_the_same_features() -> None:
+    raw, slow = (RawInput("rsi_14", None, "minmax", read_on) for read_on in (("1h",), ("4h",)))
+    whole = dataclasses.replace(PLAN, inputs=(RawInput("rsi_14", None, "minmax"),), higher=("4h",))
+    bundle(plan=whole).require(dataclasses.replace(whole, inputs=(raw, slow)))
+
+
+KINDS: tuple[tuple[Literal["none", "minmax"], str], ...] = (("none", "1h"), ("minmax", "4h"))
+
+
+def test_a_difference_on_one_timeframe_alone_is_found() -> None:
+    raw, slow = (RawInput("rsi_14", None, kind, (read_on,)) for kind, read_on in KINDS)
+    trained = dataclasses.replace(PLAN, inputs=(raw, slow), higher=("4h",))
+    given = dataclasses.replace(trained, inputs=(RawInput("rsi_14", None, "minmax"),))
+    with pytest.raises(ModelError, match="input rsi_14_raw is minmax of its value, the model has none"):
         bundle(plan=trained).require(given)

@@ -15,6 +15,8 @@ from ktrdr_engine.strategy.loader import check_mapping, parse_strategy
 from tests.strategy.conftest import COMPLETE
 
 REMOVED = object()
+SEVERAL: dict[str, Any] = {"mode": "multi_timeframe", "list": ["1h", "4h"], "base_timeframe": "1h"}
+LSTM: dict[str, Any] = {"type": "lstm", "features": {"lookback_periods": 20}}
 
 
 def mistakes(root: dict[str, Any]) -> dict[str, str]:
@@ -111,6 +113,34 @@ def edit(root: Any, dotted: str, value: object) -> None:
          "training_data.symbols.symbol", ["takes no symbol", "mode: single"]),
         ("training_data/symbols", {"mode": "multi_symbol", "list": ["A", "B", "A"]},
          "training_data.symbols.list[2]", ["second time"]),
+        # Timeframes.
+        ("training_data/timeframes/timeframe", REMOVED, "training_data.timeframes.timeframe",
+         ["needs timeframe", "timeframe: 1h"]),
+        ("training_data/timeframes/list", ["1h", "4h"], "training_data.timeframes.list",
+         ["takes no list", "mode: multi_timeframe"]),
+        ("training_data/timeframes/base_timeframe", "1h", "training_data.timeframes.base_timeframe",
+         ["takes no base_timeframe", "Leave it out"]),
+        ("training_data/timeframes/mode", "multi_timeframe", "training_data.timeframes.list",
+         ["needs list", "list: [1h, 4h]"]),
+        ("training_data/timeframes/mode", "multi_timeframe", "training_data.timeframes.base_timeframe",
+         ["needs base_timeframe", "base_timeframe: 1h"]),
+        ("training_data/timeframes/mode", "multi_timeframe", "training_data.timeframes.timeframe",
+         ["takes no timeframe", "mode: single"]),
+        ("training_data/timeframes", SEVERAL | {"mode": "multi"}, "training_data.timeframes.mode",
+         ["must be one of single, multi_timeframe"]),
+        ("training_data/timeframes", SEVERAL | {"list": ["1h", "4hr"]}, "training_data.timeframes.list[1]",
+         ["Did you mean '4h'?"]),
+        ("training_data/timeframes", SEVERAL | {"list": ["1h", "4h", "1h"]}, "training_data.timeframes.list[2]",
+         ["second time"]),
+        ("training_data/timeframes", SEVERAL | {"list": "1h"}, "training_data.timeframes.list", ["must be a list"]),
+        ("training_data/timeframes", SEVERAL | {"base_timeframe": "15m"}, "training_data.timeframes.base_timeframe",
+         ["not in the list", "Add it there, or write 1h"]),
+        ("training_data/timeframes", SEVERAL | {"base_timeframe": "4h"}, "training_data.timeframes.base_timeframe",
+         ["the shortest timeframe, 1h", "Write 1h"]),
+        ("training_data/timeframes", SEVERAL | {"base_timeframe": "1hr"}, "training_data.timeframes.base_timeframe",
+         ["Did you mean '1h'?"]),
+        ("training_data/timeframes", SEVERAL | {"list": ["4h", "1d"], "base_timeframe": "4h"},
+         "nn_inputs[1].timeframes", ["4h, 1d bars only", "[4h, 1d]"]),
         # Indicators.
         ("indicators/rsi_14/period", -5, "indicators.rsi_14.period", ["from 2 to 1000", "default is 14"]),
         ("indicators/rsi_14/period", "14", "indicators.rsi_14.period", ["a whole number"]),
@@ -162,20 +192,35 @@ def edit(root: Any, dotted: str, value: object) -> None:
         ("nn_inputs/2/raw_indicator", "rsi_15", "nn_inputs[2].raw_indicator", ["no indicator 'rsi_15'"]),
         ("nn_inputs/2/raw_indicator", "macd", "nn_inputs[2].raw_indicator", ["several outputs"]),
         ("nn_inputs/0/timeframes", ["4h"], "nn_inputs[0].timeframes", ["1h bars only", "Write all"]),
+        ("nn_inputs/0/timeframes", [], "nn_inputs[0].timeframes", ["1h bars only", "[1h]"]),
+        ("nn_inputs/0/timeframes", ["1h", "1h"], "nn_inputs[0].timeframes[1]", ["second time"]),
+        ("nn_inputs/0/timeframes", ["all", "1h"], "nn_inputs[0].timeframes", ["Write all, or some of [1h]"]),
         ("nn_inputs/0/timeframes", 7, "nn_inputs[0].timeframes", ["must be a list"]),
         ("nn_inputs/1", dict(COMPLETE["nn_inputs"][0]), "nn_inputs[1]", ["second time"]),
         ("nn_inputs/0", "rsi_zone", "nn_inputs[0]", ["must be a mapping"]),
+        # Networks: each kind has fields of its own.
+        ("model/architecture/hidden_size", 32, "model.architecture.hidden_size",
+         ["mlp networks have no hidden_size", "Theirs: hidden_layers, activation, dropout"]),
+        ("model", LSTM | {"architecture": {"hidden_layers": [50]}}, "model.architecture.hidden_layers",
+         ["lstm networks have no hidden_layers", "Theirs: hidden_size, num_layers, dropout"]),
+        ("model", LSTM | {"type": "gru", "architecture": {"activation": "relu"}}, "model.architecture.activation",
+         ["gru networks have no activation"]),
+        ("model", LSTM | {"architecture": {"hiden_size": 8}}, "model.architecture.hiden_size", ["'hidden_size'"]),
+        ("model", LSTM | {"architecture": {"hidden_size": 513}}, "model.architecture.hidden_size", ["at most 512"]),
+        ("model", LSTM | {"architecture": {"num_layers": 0}}, "model.architecture.num_layers", ["at least 1"]),
+        ("model", LSTM | {"architecture": {"num_layers": 1.5}}, "model.architecture.num_layers", ["whole number"]),
+        ("model", {"type": "lstm"}, "model.features.lookback_periods", ["a sequence", "{lookback_periods: 20}"]),
+        ("model", LSTM | {"architecture": {"sequence_length": 20}}, "model.architecture.sequence_length",
+         ["not supported yet", "lookback_periods: 19"]),
+        ("model", LSTM | {"architecture": {"bidirectional": True}}, "model.architecture.bidirectional", ["oldest bar"]),
+        ("model", LSTM | {"architecture": {"cell_type": "gru"}}, "model.architecture.cell_type", ["type: gru"]),
         # Sums, and what only the whole shows.
         ("training/data_split", {"train": 0.7, "validation": 0.2, "test": 0.2}, "training.data_split",
          ["sum to 1.1, not 1"]),
         ("training/data_split", {"train": 0.8}, "training.data_split", ["sum to 1.1"]),
         ("training_data/history_required", 30, "training_data.history_required", ["need 35 bars", "Write 35 or more"]),
         # Unsupported, by name.
-        ("model/type", "lstm", "model.type", ["not supported yet", "mlp"]),
-        ("model/type", "gru", "model.type", ["not supported yet", "mlp"]),
-        ("training_data/timeframes/mode", "multi_timeframe", "training_data.timeframes.mode", ["not supported yet"]),
-        ("training_data/timeframes/list", ["1h", "4h"], "training_data.timeframes.list", ["not supported yet"]),
-        ("training_data/timeframes/base_timeframe", "1h", "training_data.timeframes.base_timeframe", ["not supported"]),
+        ("model/type", "transformer", "model.type", ["must be one of mlp, lstm, gru"]),
         ("training_data/date_range", {"start": "2024-01-01"}, "training_data.date_range", ["not supported yet"]),
         ("decisions/output_format", "regression", "decisions.output_format", ["not supported yet", "classification"]),
         ("scope", "universal", "scope", ["not supported yet", "Leave it out"]),
@@ -234,7 +279,7 @@ fuzzy_sets:
   rsi_zone: {indicator: rsi_41, oversold: [0, 40, 35]}
 nn_inputs:
   - {fuzzy_set: rsi_zon}
-model: {type: lstm}
+model: {type: ltsm}
 decisions: {confidence_threshold: 60}
 training:
   data_split: {train: 0.5}
@@ -250,7 +295,7 @@ training:
         "fuzzy_sets.rsi_zone.indicator = 'rsi_41' (line 8)",
         "fuzzy_sets.rsi_zone.oversold = [0, 40, 35] (line 8)",
         "nn_inputs[0].fuzzy_set = 'rsi_zon' (line 10)",
-        "model.type = 'lstm' (line 11)",
+        "model.type = 'ltsm' (line 11)",
         "decisions.confidence_threshold = 60 (line 12)",
         "training.data_split = {'train'",
     ]

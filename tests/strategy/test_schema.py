@@ -79,6 +79,49 @@ def test_several_symbols_may_be_listed(complete: dict[str, Any]) -> None:
     assert check_mapping(complete, "s.yaml").training_data.symbols.names == ("AAPL", "MSFT")
 
 
+def test_several_timeframes_are_read_shortest_first_however_they_are_listed(complete: dict[str, Any]) -> None:
+    several = {"mode": "multi_timeframe", "list": ["1d", "1h", "4h"], "base_timeframe": "1h"}
+    complete["training_data"]["timeframes"] = several
+    complete["nn_inputs"] = [{"fuzzy_set": "macd_trend"}, {"raw_indicator": "rsi_14", "timeframes": ["1d", "1h"]}]
+    complete["model"]["features"]["lookback_periods"] = 1
+    plan = check_mapping(complete, "s.yaml").feature_plan()
+    assert (plan.timeframe, plan.higher) == ("1h", ("4h", "1d"))
+    assert plan.names == (
+        "1h_macd_trend_falling", "1h_macd_trend_falling_lag_1", "1h_macd_trend_rising", "1h_macd_trend_rising_lag_1",
+        "4h_macd_trend_falling", "4h_macd_trend_falling_lag_1", "4h_macd_trend_rising", "4h_macd_trend_rising_lag_1",
+        "1d_macd_trend_falling", "1d_macd_trend_falling_lag_1", "1d_macd_trend_rising", "1d_macd_trend_rising_lag_1",
+        "1h_rsi_14_raw", "1h_rsi_14_raw_lag_1", "1d_rsi_14_raw", "1d_rsi_14_raw_lag_1",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("written", ["all", ["all"], ["1h", "4h"], ["4h", "1h"]])
+def test_all_timeframes_may_be_written_in_several_ways(complete: dict[str, Any], written: object) -> None:
+    complete["training_data"]["timeframes"] = {"mode": "multi_timeframe", "list": ["1h", "4h"], "base_timeframe": "1h"}
+    complete["nn_inputs"] = [{"fuzzy_set": "macd_trend", "timeframes": written}]
+    assert [item.timeframes for item in check_mapping(complete, "s.yaml").feature_plan().inputs] == [()]
+
+
+@pytest.mark.parametrize("type", ["lstm", "gru"])
+def test_a_recurrent_network_gets_the_stated_defaults(complete: dict[str, Any], type: str) -> None:
+    complete["model"] = {"type": type, "features": {"lookback_periods": 20}}
+    config = check_mapping(complete, "s.yaml")
+    shape = {"hidden_size": 32, "num_layers": 1, "dropout": 0.0}
+    assert config.as_mapping()["model"]["architecture"] == shape
+    assert check_mapping(config.as_mapping(), "model") == config
+
+
+def test_a_strategy_of_one_timeframe_travels_as_before_there_were_several(complete: dict[str, Any]) -> None:
+    mapping = check_mapping(complete, "s.yaml").as_mapping()
+    assert mapping["training_data"]["timeframes"] == {"mode": "single", "timeframe": "1h"}
+    assert list(mapping["model"]["architecture"]) == ["hidden_layers", "activation", "dropout"]
+
+
+def test_a_strategy_of_several_timeframes_survives_json(complete: dict[str, Any]) -> None:
+    complete["training_data"]["timeframes"] = {"mode": "multi_timeframe", "list": ["1h", "4h"], "base_timeframe": "1h"}
+    config = check_mapping(complete, "s.yaml")
+    assert check_mapping(json.loads(json.dumps(config.as_mapping())), "model") == config
+
+
 def test_a_strategy_cannot_be_changed(complete: dict[str, Any]) -> None:
     config: StrategyConfig = check_mapping(complete, "s.yaml")
     with pytest.raises(ValidationError):

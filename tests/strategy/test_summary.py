@@ -106,3 +106,13 @@ def test_a_gaussian_is_half_where_it_is_said_to_be() -> None:
     low, high = membership_words(one).split("half at ")[1].split(" and ")
     assert membership("gaussian", float(low), one.parameters) == pytest.approx(0.5, abs=1e-3)
     assert membership("gaussian", float(high), one.parameters) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_several_timeframes_and_a_recurrent_network_are_told(complete: dict[str, Any]) -> None:
+    several = {"mode": "multi_timeframe", "list": ["1h", "4h", "1d"], "base_timeframe": "1h"}
+    complete["training_data"]["timeframes"] = several
+    complete["nn_inputs"] = [{"raw_indicator": "rsi_14", "normalization": "minmax"}]
+    complete["model"] = {"type": "lstm", "architecture": {"num_layers": 2}, "features": {"lookback_periods": 20}}
+    told = words_of(complete)
+    assert "It works on 1h bars, reads closed 4h and 1d bars beside them, and is written for EURUSD." in told
+    assert "A neural network (lstm, layers of 32 and 32) reads 3 numbers, each also 20 bars back" in told
