@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from ktrdr_engine.bars.dates import parse_range
 from ktrdr_engine.fields import FirstDate, LastDate, ModelPath, StrategyPath, Symbol, TimeframeName
 from ktrdr_engine.operations.requests import OperationRequest, refuse_booleans
+from ktrdr_engine.provenance import Provenance
 
 Capital = Annotated[
     float,
@@ -55,19 +56,6 @@ class BacktestRequest(OperationRequest):
             InvalidRequest: A date cannot be read, or the end is before the start.
         """
         return parse_range(self.start_date, self.end_date)
-
-
-class Provenance(BaseModel):
-    """What the numbers were made from; equal provenance means equal bytes."""
-
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
-
-    data_sha256: str
-    strategy_sha256: str
-    model_sha256: str
-    seed: int | None
-    engine_version: str
-    library_versions: dict[str, str]
 
 
 class BacktestResults(BaseModel):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine import __version__
-from ktrdr_engine.backtesting.models import BacktestResults, Provenance
+from ktrdr_engine.backtesting.models import BacktestResults
 from ktrdr_engine.backtesting.progress_bridge import SIDES
 from ktrdr_engine.bars.dates import format_stamp, parse_bound
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.metrics.performance import summarise
+from ktrdr_engine.provenance import Provenance, library_version
 from ktrdr_engine.simulation.notes import explain
 
 if TYPE_CHECKING:
@@ -121,10 +120,5 @@ def _provenance(job: BacktestJob) -> Provenance:
         model_sha256=job.model.sha256,
         seed=job.model.metadata.seed,
         engine_version=__version__,
-        library_versions=dict(_library_versions()),
+        library_versions={name: library_version(name) for name in _LIBRARIES},
     )
-
-
-@functools.cache
-def _library_versions() -> tuple[tuple[str, str], ...]:
-    return tuple((name, importlib.metadata.version(name)) for name in _LIBRARIES)
