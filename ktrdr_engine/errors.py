@@ -7,6 +7,7 @@ KtrdrError
  │   ├─ StrategyError          a strategy file
  │   ├─ DataError              a price file or a range of bars
  │   └─ ModelError             a model file
+ │       └─ ModelExists          it is there already
  ├─ OperationNotFound        ask differently
  ├─ OperationConflict        ask differently: the operation is not in a state for that
  │   └─ ShuttingDown           this process takes no new work
@@ -72,6 +73,10 @@ class ModelError(InputError):
     """A model file is missing, unsafe, damaged, or made for something else."""
 
     code = "model_error"
+
+
+class ModelExists(ModelError):
+    """A model would be written over, which never happens."""
 
 
 class OperationNotFound(KtrdrError):

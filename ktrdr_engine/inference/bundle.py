@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ktrdr_engine.errors import ModelError, StorageError
+from ktrdr_engine.errors import ModelError, ModelExists, StorageError
 from ktrdr_engine.inference.agreement import differences
 from ktrdr_engine.inference.archive import MAX_BYTES, pack, unpack
 from ktrdr_engine.inference.metadata import CLASSES, ModelMetadata
@@ -125,7 +125,7 @@ def save_bundle(bundle: ModelBundle, path: Path) -> None:
     """Write the model to a file that does not exist yet: whole or not at all, durably.
 
     Raises:
-        ModelError: `path` exists already; a model is never overwritten.
+        ModelExists: `path` exists already; a model is never overwritten.
         StorageError: The folder cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -137,7 +137,7 @@ def save_bundle(bundle: ModelBundle, path: Path) -> None:
         # A link, unlike a rename, never replaces what is there.
         os.link(temporary, path)
     except FileExistsError:
-        raise ModelError(
+        raise ModelExists(
             f"{path.name} exists already and a model is never overwritten: choose another name or remove it first.",
             details={"model": path.name},
         ) from None

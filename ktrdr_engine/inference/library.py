@@ -6,13 +6,16 @@ torch is imported when a model is first loaded, not before: listing names stays 
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ktrdr_engine.bars.dates import parse_stamp
 from ktrdr_engine.catalog import Catalog
-from ktrdr_engine.errors import ModelError, did_you_mean
+from ktrdr_engine.errors import ModelError, ModelExists, StorageError, did_you_mean
 
 if TYPE_CHECKING:
     from ktrdr_engine.inference.bundle import ModelBundle
@@ -21,6 +24,18 @@ _KEPT: Final = 16
 _LISTED: Final = 20
 
 _Key = tuple[Path, int, int]
+
+
+class _Summary(NamedTuple):
+    """What is chosen by; `created` is in nanoseconds UTC."""
+
+    strategy: str
+    created: int
+    partial: bool
+
+    @property
+    def words(self) -> str:
+        return f"for {self.strategy}, cancelled" if self.partial else f"for {self.strategy}"
 
 
 class ModelLibrary:
@@ -33,7 +48,7 @@ class ModelLibrary:
         self._catalog = Catalog("models", (".pt",), roots, ModelError)
         self._lock = threading.Lock()
         self._loaded: OrderedDict[_Key, ModelBundle] = OrderedDict()
-        self._summaries: dict[_Key, tuple[str, str]] = {}
+        self._summaries: dict[_Key, _Summary] = {}
 
     def names(self) -> list[str]:
         """Return the file names of all models, sorted."""
@@ -48,26 +63,68 @@ class ModelLibrary:
         return self._bundle(self._key(name))
 
     def newest_for(self, strategy_name: str) -> str:
-        """Return the file name of the latest created model trained for a strategy.
+        """Return the file name of the latest created model trained for a strategy, the user's own or a shipped one.
 
-        A file that cannot be used is passed over here; loading it by name says why.
+        A file that cannot be used is passed over here; loading it by name says why. So is one whose training was
+        cancelled: nobody gets half a training without having named it.
 
         Raises:
             ModelError: There is none; the message lists the models there are and what each was trained for.
         """
         trained = self._trained_for()
-        candidates = [(created, name) for name, (strategy, created) in trained.items() if strategy == strategy_name]
+        candidates = [
+            (one.created, _version(name), name)
+            for name, one in trained.items()
+            if one.strategy == strategy_name and not one.partial
+        ]
         if candidates:
-            return max(candidates)[1]
-        strategies = {strategy for strategy, _ in trained.values()}
-        listed = ", ".join(f"{name} (for {strategy})" for name, (strategy, _) in sorted(trained.items())[:_LISTED])
+            return max(candidates)[2]
+        strategies = {one.strategy for one in trained.values()}
+        listed = ", ".join(f"{name} ({one.words})" for name, one in sorted(trained.items())[:_LISTED])
         raise ModelError(
             f"No model was trained for strategy {strategy_name!r}.{did_you_mean(strategy_name, strategies)} "
             f"Models: {listed or 'none'}.",
             details={"strategy": strategy_name, "known": sorted(trained)},
         )
 
-    def _trained_for(self) -> dict[str, tuple[str, str]]:
+    def save(self, bundle: ModelBundle, stem: str, version: str) -> str:
+        """Write a model into the user's folder as `<stem>_v<version>.pt` and return its file name.
+
+        A name that any folder has already is left alone: the last number of the version rises until one is free, also
+        when several trainings save at once.
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        from ktrdr_engine.inference.bundle import save_bundle
+
+        folder = self.writable_folder()
+        major, minor, patch = semantic(version)
+        taken = set(self.names())
+        while True:
+            name = f"{stem}_v{major}.{minor}.{patch}.pt"
+            if name not in taken:
+                with contextlib.suppress(ModelExists):
+                    save_bundle(bundle, folder / name)
+                    return name
+            patch += 1
+
+    def writable_folder(self) -> Path:
+        """Return the user's folder of models, made if need be.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        folder = self._catalog.roots[0] / self._catalog.kind
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{folder} cannot be made ({error.strerror}): make it, or set KTRDR_HOME.") from error
+        if not os.access(folder, os.W_OK):
+            raise StorageError(f"{folder} cannot be written: make it writable, or set KTRDR_HOME to a folder that is.")
+        return folder
+
+    def _trained_for(self) -> dict[str, _Summary]:
         found = {}
         for name in self.names():
             with contextlib.suppress(ModelError):
@@ -82,10 +139,11 @@ class ModelLibrary:
             raise ModelError(f"{path.name}: cannot be read ({error.strerror}).") from error
         return path, state.st_mtime_ns, state.st_size
 
-    def _summary(self, key: _Key) -> tuple[str, str]:
+    def _summary(self, key: _Key) -> _Summary:
         if key not in self._summaries:
             metadata = self._bundle(key).metadata
-            self._summaries[key] = (metadata.strategy_name, metadata.created_at)
+            created, _ = parse_stamp(metadata.created_at)
+            self._summaries[key] = _Summary(metadata.strategy_name, created, metadata.partial)
         return self._summaries[key]
 
     def _bundle(self, key: _Key) -> ModelBundle:
@@ -102,3 +160,16 @@ class ModelLibrary:
             if len(self._loaded) > _KEPT:
                 self._loaded.popitem(last=False)
         return bundle
+
+
+def semantic(version: str) -> tuple[int, int, int]:
+    """Return the three numbers of a version such as "1.2.0" or "2"; (1, 0, 0) for one that is none."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6}){0,2}", version):
+        return 1, 0, 0
+    major, minor, patch = (*map(int, version.split(".")), 0, 0)[:3]
+    return major, minor, patch
+
+
+def _version(name: str) -> tuple[int, ...]:
+    found = re.search(r"_v(\d+)\.(\d+)\.(\d+)\.pt$", name)
+    return tuple(map(int, found.groups())) if found else ()

@@ -90,6 +90,7 @@ class ModelMetadata(_Frozen):
         metrics: Per split: train, validation, test.
         epochs_run: Epochs until early stopping.
         best_epoch: The epoch whose weights were kept, counted from 1.
+        partial: Whether the training was cancelled; such a model is used only by its name.
         versions: Of Python and of the libraries that set the weights.
         created_at: ISO-8601 UTC; the only thing that differs between two builds of the same weights.
     """
@@ -109,8 +110,9 @@ class ModelMetadata(_Frozen):
     epochs_run: int
     best_epoch: int
     seed: int
+    partial: bool = False
     versions: dict[str, str]
-    created_at: str
+    created_at: Instant
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> ModelMetadata:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ktrdr_engine.errors import ModelError
+from ktrdr_engine.errors import ModelError, StorageError
 from ktrdr_engine.inference.bundle import save_bundle
 from ktrdr_engine.inference.library import ModelLibrary
 from tests.inference.models import bundle
@@ -64,6 +64,81 @@ def test_the_newest_model_of_a_strategy_is_chosen(models: Path) -> None:
     (models / "broken.pt").write_bytes(b"not a model")
     library = ModelLibrary((models.parent,))
     assert library.newest_for("s") == library.newest_for("s") == "a.pt"
+
+
+def test_of_models_of_one_moment_the_higher_version_is_chosen(models: Path) -> None:
+    for name in ("m_v1.0.9.pt", "m_v1.0.10.pt", "z.pt"):
+        put(models, name)
+    assert ModelLibrary((models.parent,)).newest_for("s") == "m_v1.0.10.pt"
+
+
+def test_a_moment_within_a_second_counts(models: Path) -> None:
+    put(models, "a.pt", created="2026-01-01T00:00:00.25Z")
+    put(models, "b.pt", created="2026-01-01T00:00:00Z")
+    assert ModelLibrary((models.parent,)).newest_for("s") == "a.pt"
+
+
+def test_a_model_whose_training_was_cancelled_is_used_only_by_its_name(models: Path) -> None:
+    save_bundle(bundle(0, strategy_name="s", created_at="2026-09-01T00:00:00Z", partial=True), models / "half.pt")
+    library = ModelLibrary((models.parent,))
+    with pytest.raises(ModelError, match=r"half\.pt \(for s, cancelled\)"):
+        library.newest_for("s")
+    put(models, "whole.pt")
+    assert library.newest_for("s") == "whole.pt"
+    assert library.load("half").metadata.partial
+
+
+def test_the_newest_is_chosen_among_the_users_and_the_shipped(models: Path, tmp_path: Path) -> None:
+    shipped = tmp_path / "shipped" / "models"
+    shipped.mkdir(parents=True)
+    put(shipped, "shipped.pt", created="2026-02-01T00:00:00Z")
+    put(models, "old.pt", created="2026-01-01T00:00:00Z")
+    library = ModelLibrary((models.parent, shipped.parent))
+    assert library.newest_for("s") == "shipped.pt"
+    put(models, "new.pt", created="2026-03-01T00:00:00Z")
+    assert library.newest_for("s") == "new.pt"
+
+
+def test_a_model_is_saved_under_the_first_free_version(tmp_path: Path) -> None:
+    shipped = tmp_path / "shipped" / "models"
+    shipped.mkdir(parents=True)
+    put(shipped, "m_v1.0.0.pt")
+    library = ModelLibrary((tmp_path / "home", shipped.parent))
+    saved = [library.save(bundle(seed), "m", "1.0.0") for seed in range(3)]
+    assert saved == ["m_v1.0.1.pt", "m_v1.0.2.pt", "m_v1.0.3.pt"]
+    assert library.save(bundle(), "m", "2") == "m_v2.0.0.pt"
+    assert library.save(bundle(), "m", "new!") == "m_v1.0.4.pt"
+    assert library.load(saved[2]).sha256 == bundle(2).sha256
+
+
+def test_models_saved_at_once_never_share_a_name(models: Path) -> None:
+    libraries = [ModelLibrary((models.parent,)) for _ in range(8)]
+    saved: list[str] = []
+    start = threading.Barrier(8)
+
+    def save(library: ModelLibrary, seed: int) -> None:
+        start.wait()
+        saved.append(library.save(bundle(seed), "m", "1.0.0"))
+
+    threads = [threading.Thread(target=save, args=(one, seed)) for seed, one in enumerate(libraries)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(saved) == sorted(f"m_v1.0.{patch}.pt" for patch in range(8))
+    assert len({ModelLibrary((models.parent,)).load(name).sha256 for name in saved}) == 8
+
+
+def test_a_folder_that_cannot_be_made_or_written_is_a_storage_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be made"):
+        ModelLibrary((tmp_path / "file",)).writable_folder()
+    # The tests may run as a user who may write everywhere.
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    with pytest.raises(StorageError, match="KTRDR_HOME"):
+        ModelLibrary((tmp_path,)).writable_folder()
 
 
 def test_without_a_model_the_error_lists_what_there_is(models: Path) -> None:
