@@ -76,6 +76,10 @@ class ProgressBridge:
         series.seen += 1
         self._sequence = sequence
 
+    def advance(self, step: int, total: int, fields: tuple[Any, ...]) -> None:
+        """Publish a sample that leaves nothing in the history."""
+        self._sample = (self._clock(), step, total, fields, "")
+
     def record(self, bucket: str, *values: float) -> None:
         """Add an entry to one of the `events` buckets; the values follow the bucket's columns."""
         sequence = self._sequence + 1

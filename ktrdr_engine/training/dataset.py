@@ -34,11 +34,19 @@ class Rows(NamedTuple):
     known: NDArray[np.int64]
 
 
-def labelled_rows(config: StrategyConfig, plan: FeaturePlan, series: BarSeries) -> Rows:
-    """Return the rows of one series whose features are finite and whose label is known."""
+def labelled_rows(config: StrategyConfig, plan: FeaturePlan, series: BarSeries, since: int | None = None) -> Rows:
+    """Return the rows of one series whose features are finite and whose label is known.
+
+    Args:
+        config: Whose labels.
+        plan: What the features are.
+        series: The bars, with those that only settle the indicators.
+        since: The first bar that may be a row, ns UTC; None: every bar may.
+    """
     labelled = make_labels(series, config.training.labels)
     features = build_features(plan, series).values
-    usable = np.flatnonzero(np.isfinite(features).all(axis=1) & (labelled.codes != UNKNOWN))
+    wanted = series.timestamp >= since if since is not None else True
+    usable = np.flatnonzero(np.isfinite(features).all(axis=1) & (labelled.codes != UNKNOWN) & wanted)
     return Rows(
         features[usable],
         labelled.codes[usable].astype(np.int64),
@@ -47,13 +55,15 @@ def labelled_rows(config: StrategyConfig, plan: FeaturePlan, series: BarSeries) 
     )
 
 
-def parted_rows(config: StrategyConfig, plan: FeaturePlan, series: Sequence[BarSeries]) -> dict[str, Rows]:
-    """Return the rows of all series by part: train, validation, test.
+def parted_rows(
+    config: StrategyConfig, plan: FeaturePlan, series: Sequence[BarSeries], since: int | None = None
+) -> dict[str, Rows]:
+    """Return the rows of all series by part: train, validation, test; `since` as in `labelled_rows`.
 
     Raises:
         DataError: A part has no rows, or the training rows have only one label.
     """
-    collected = [labelled_rows(config, plan, one) for one in series]
+    collected = [labelled_rows(config, plan, one, since) for one in series]
     rows = Rows(*(np.concatenate(columns) for columns in zip(*collected, strict=True)))
     found = len(rows.labels)
     if found == 0:

@@ -14,20 +14,35 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ktrdr_engine.errors import OperationCancelled
+from ktrdr_engine.errors import EngineError, OperationCancelled
 from ktrdr_engine.inference.metadata import CLASSES
 from ktrdr_engine.inference.network import Dropout
 from ktrdr_engine.strategy.schema import EarlyStopping, Training
 
 
 class Epoch(NamedTuple):
-    """What one pass over the training rows gave; losses are class-weighted, accuracies are fractions."""
+    """What one pass over the training rows gave; losses are class-weighted, accuracies are fractions.
+
+    Attributes:
+        epoch: Counted from 1.
+        epochs: How many there are at most.
+        train_loss: Over the batches as they were learned from, dropout included.
+        validation_loss: After the epoch, without dropout.
+        train_accuracy: As `train_loss`.
+        validation_accuracy: As `validation_loss`.
+        recall: Of the validation rows of each class, the share that was recognised; NaN for a class without rows.
+        learning_rate: With which the weights were moved.
+        is_best: Whether no earlier epoch had so low a validation loss.
+    """
 
     epoch: int
     epochs: int
     train_loss: float
     validation_loss: float
+    train_accuracy: float
     validation_accuracy: float
+    recall: tuple[float, ...]
+    learning_rate: float
     is_best: bool
 
 
@@ -47,9 +62,10 @@ class Fitted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who hears of the epochs and may end the fitting between two batches."""
+    """Who hears of the epochs and batches, and may end the fitting between two batches."""
 
     on_epoch: Callable[[Epoch], None] | None = None
+    on_batch: Callable[[], None] | None = None
     should_stop: Callable[[], bool] | None = None
 
 
@@ -61,26 +77,33 @@ def fit(
     With early stopping the weights of the lowest validation loss are kept, otherwise the last ones.
 
     Raises:
-        OperationCancelled: The listener asked to stop.
+        EngineError: The loss is no longer a number.
+        OperationCancelled: The listener asked to stop. `partial` is what was fitted, the network as it would be had
+            the last whole epoch been the last of all; None when there was no whole epoch.
     """
     generator = torch.Generator().manual_seed(settings.seed)
     _draw_weights(network, generator)
-    criterion = nn.CrossEntropyLoss(weight=class_weights(train.labels))
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    learner = _Learner(
+        network,
+        nn.CrossEntropyLoss(weight=class_weights(train.labels)),
+        torch.optim.Adam(network.parameters(), lr=settings.learning_rate),
+    )
     watch = _Watch(network, settings.early_stopping)
-    number = 0
-    for number in range(1, settings.epochs + 1):
-        losses = [
-            _step(network, criterion, optimizer, Examples(train.features[batch], train.labels[batch]))
-            for batch in _batches(len(train.labels), settings.batch_size, generator, listener)
-        ]
-        loss, accuracy = _examine(network, criterion, validation)
-        is_best = watch.look(number, loss)
-        if listener.on_epoch is not None:
-            listener.on_epoch(Epoch(number, settings.epochs, math.fsum(losses) / len(losses), loss, accuracy, is_best))
-        if watch.is_over:
-            break
-    return Fitted(number, watch.restore(number))
+    try:
+        for number in range(1, settings.epochs + 1):
+            learned = learner.learn(train, _batches(len(train.labels), settings.batch_size, generator), listener)
+            seen = learner.examine(validation)
+            _require_finite(seen.loss, number, settings)
+            is_best = watch.look(number, seen.loss)
+            if listener.on_epoch is not None:
+                listener.on_epoch(_epoch(number, settings, learned, seen, is_best=is_best))
+            if watch.is_over:
+                break
+    except OperationCancelled as stop:
+        raise OperationCancelled(stop.message, partial=watch.restore()) from None
+    fitted = watch.restore()
+    assert fitted is not None  # a strategy has at least one epoch
+    return fitted
 
 
 def class_weights(labels: Tensor) -> Tensor:
@@ -102,42 +125,92 @@ def _draw_weights(network: nn.Sequential, generator: torch.Generator) -> None:
             layer.generator = generator
 
 
-def _batches(rows: int, size: int, generator: torch.Generator, listener: Listener) -> Iterator[Tensor]:
+def _batches(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
     order = torch.randperm(rows, generator=generator)
     for first in range(0, rows, size):
-        if listener.should_stop is not None and listener.should_stop():
-            raise OperationCancelled("The training was cancelled.")
         yield order[first : first + size]
 
 
-def _step(
-    network: nn.Sequential, criterion: nn.CrossEntropyLoss, optimizer: torch.optim.Optimizer, batch: Examples
-) -> float:
-    network.train()
-    optimizer.zero_grad()
-    loss: Tensor = criterion(network(batch.features), batch.labels)
-    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    optimizer.step()
-    return loss.item()
+class _Learned(NamedTuple):
+    loss: float
+    accuracy: float
 
 
-def _examine(network: nn.Sequential, criterion: nn.CrossEntropyLoss, rows: Examples) -> tuple[float, float]:
-    network.eval()
-    with torch.inference_mode():
-        logits = network(rows.features)
-        accuracy = (logits.argmax(dim=1) == rows.labels).to(torch.float64).mean()
-        return float(criterion(logits, rows.labels)), float(accuracy)
+class _Seen(NamedTuple):
+    loss: float
+    accuracy: float
+    recall: tuple[float, ...]
+
+
+class _Learner(NamedTuple):
+    network: nn.Sequential
+    criterion: nn.CrossEntropyLoss
+    optimizer: torch.optim.Optimizer
+
+    def learn(self, rows: Examples, batches: Iterator[Tensor], listener: Listener) -> _Learned:
+        """Move the weights by each batch; raise OperationCancelled when the listener says so."""
+        losses: list[Tensor] = []
+        right: list[Tensor] = []
+        self.network.train()
+        for batch in batches:
+            if listener.should_stop is not None and listener.should_stop():
+                raise OperationCancelled("The training was cancelled.")
+            labels = rows.labels[batch]
+            self.optimizer.zero_grad()
+            logits = self.network(rows.features[batch])
+            loss: Tensor = self.criterion(logits, labels)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            self.optimizer.step()
+            # Kept as tensors: turning them into Python's numbers is left to the end of the epoch.
+            losses.append(loss.detach())
+            right.append((logits.detach().argmax(dim=1) == labels).sum())
+            if listener.on_batch is not None:
+                listener.on_batch()
+        told: list[float] = torch.stack(losses).tolist()
+        return _Learned(math.fsum(told) / len(told), int(torch.stack(right).sum()) / len(rows.labels))
+
+    def examine(self, rows: Examples) -> _Seen:
+        self.network.eval()
+        with torch.inference_mode():
+            logits = self.network(rows.features)
+            right = logits.argmax(dim=1) == rows.labels
+            found = torch.bincount(rows.labels[right], minlength=len(CLASSES)).to(torch.float64)
+            recall: list[float] = (found / torch.bincount(rows.labels, minlength=len(CLASSES))).tolist()
+            return _Seen(float(self.criterion(logits, rows.labels)), int(right.sum()) / len(right), tuple(recall))
+
+
+def _require_finite(loss: float, epoch: int, settings: Training) -> None:
+    if not math.isfinite(loss):
+        raise EngineError(
+            f"The training diverged in epoch {epoch}: the validation loss is not a number. "
+            f"Lower training.learning_rate (now {settings.learning_rate:g}) and start it again.",
+            details={"epoch": epoch, "learning_rate": settings.learning_rate},
+        )
+
+
+def _epoch(number: int, settings: Training, learned: _Learned, seen: _Seen, *, is_best: bool) -> Epoch:
+    return Epoch(
+        epoch=number,
+        epochs=settings.epochs,
+        train_loss=learned.loss,
+        validation_loss=seen.loss,
+        train_accuracy=learned.accuracy,
+        validation_accuracy=seen.accuracy,
+        recall=seen.recall,
+        learning_rate=settings.learning_rate,
+        is_best=is_best,
+    )
 
 
 class _Watch:
-    """Looks at each epoch's validation loss, keeps the best weights, and says when patience is at its end."""
+    """Looks at each epoch's validation loss, keeps the weights to end with, and says when patience is at its end."""
 
     def __init__(self, network: nn.Sequential, rule: EarlyStopping | None) -> None:
         self._network = network
         self._rule = rule
         self._lowest = self._reference = math.inf
-        self._waited = 0
-        self._best: tuple[int, dict[str, Tensor]] | None = None
+        self._waited = self._epoch = 0
+        self._kept: tuple[int, dict[str, Tensor]] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -145,22 +218,21 @@ class _Watch:
 
     def look(self, epoch: int, loss: float) -> bool:
         """Take note of an epoch; return whether it is the best so far."""
-        if self._rule is None:
-            return False
-        if loss < self._reference - self._rule.min_delta:
+        self._epoch = epoch
+        is_best = loss < self._lowest
+        self._lowest = min(loss, self._lowest)
+        if self._rule is not None and loss < self._reference - self._rule.min_delta:
             self._reference, self._waited = loss, 0
         else:
             self._waited += 1
-        is_best = loss < self._lowest
-        if is_best:
-            self._lowest = loss
-            self._best = epoch, {name: value.clone() for name, value in self._network.state_dict().items()}
+        if is_best or self._rule is None or self._kept is None:
+            self._kept = epoch, {name: value.clone() for name, value in self._network.state_dict().items()}
         return is_best
 
-    def restore(self, last: int) -> int:
-        """Put the best weights back and return their epoch; the last one without early stopping."""
-        if self._best is None:
-            return last
-        epoch, weights = self._best
+    def restore(self) -> Fitted | None:
+        """Put the kept weights back and say what they are; None before the first epoch has ended."""
+        if self._kept is None:
+            return None
+        epoch, weights = self._kept
         self._network.load_state_dict(weights)
-        return epoch
+        return Fitted(self._epoch, epoch)

@@ -6,38 +6,81 @@ training is not known here.
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+import numpy as np
 import torch
 
+from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.series import BarSeries
-from ktrdr_engine.errors import DataError
+from ktrdr_engine.errors import DataError, OperationCancelled
 from ktrdr_engine.features.plan import FeaturePlan
 from ktrdr_engine.inference.bundle import ModelBundle
-from ktrdr_engine.inference.metadata import Architecture, ModelMetadata, Normalization, SplitMetrics, TimeRange
+from ktrdr_engine.inference.metadata import Architecture, ModelMetadata, Normalization, SplitMetrics
 from ktrdr_engine.inference.network import build_network
+from ktrdr_engine.provenance import library_version
 from ktrdr_engine.strategy.library import Strategy
 from ktrdr_engine.strategy.schema import Training
 from ktrdr_engine.training.dataset import Rows, fit_normalization, parted_rows
-from ktrdr_engine.training.fitting import Epoch, Examples, Fitted, Listener, fit
+from ktrdr_engine.training.fitting import Examples, Fitted, Listener, fit
 from ktrdr_engine.training.scoring import score, time_range
 
 _LIBRARIES: Final = ("ktrdr", "numpy", "TA-Lib", "torch")
 
 
+class Material(NamedTuple):
+    """What a training learns from: all that can be wrong with it was found, only the fitting is left.
+
+    Attributes:
+        training: The strategy's settings, with the seed that is used.
+        rows: By part: train, validation, test; features before normalisation.
+    """
+
+    strategy: Strategy
+    training: Training
+    symbols: tuple[str, ...]
+    rows: dict[str, Rows]
+
+
 class _Learned(NamedTuple):
     """What a training was told and what came of it, but for the weights."""
 
-    training: Training
+    material: Material
     architecture: Architecture
     normalization: Normalization
-    training_range: TimeRange
     scores: dict[str, SplitMetrics]
     fitted: Fitted
+    partial: bool
+
+
+def gather(
+    strategy: Strategy, series: Sequence[BarSeries], *, since: int | None = None, seed: int | None = None
+) -> Material:
+    """Compute features and labels, and part them by time.
+
+    Args:
+        strategy: What to train.
+        series: Prices of one or more symbols in the strategy's timeframe.
+        since: The first bar to learn from, ns UTC; those before only settle the indicators. None: the first there is.
+        seed: Instead of the strategy's own.
+
+    Raises:
+        DataError: A series has other bars than the strategy, or too few rows can be learned from.
+    """
+    config, plan = strategy.config, strategy.config.feature_plan()
+    _check(series, plan)
+    training = config.training if seed is None else config.training.model_copy(update={"seed": seed})
+    rows = parted_rows(config, plan, series, since)
+    if not np.isin(rows["validation"].labels, rows["train"].labels).any():
+        raise DataError(
+            "No validation row has a label that the training rows teach, so nothing can be judged. Give a longer range "
+            f"or lower training.labels.threshold (now {training.labels.threshold:g}).",
+            details={"threshold": training.labels.threshold},
+        )
+    return Material(strategy, training, tuple(one.symbol for one in series), rows)
 
 
 def train(
@@ -46,63 +89,85 @@ def train(
     *,
     seed: int | None = None,
     created_at: datetime | None = None,
-    on_epoch: Callable[[Epoch], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    listener: Listener | None = None,
 ) -> ModelBundle:
-    """Train the strategy's network on prices.
+    """Train the strategy's network on prices: `gather`, then `train_on`.
+
+    Args:
+        strategy: What to train.
+        series: Prices of one or more symbols in the strategy's timeframe.
+        seed: Of the first weights, the order of rows and dropout; the strategy's own when None.
+        created_at: As in `train_on`.
+        listener: As in `train_on`.
+
+    Raises:
+        DataError: As `gather`.
+        EngineError: As `train_on`.
+        OperationCancelled: As `train_on`.
+    """
+    return train_on(gather(strategy, series, seed=seed), created_at=created_at, listener=listener)
+
+
+def train_on(
+    material: Material, *, created_at: datetime | None = None, listener: Listener | None = None
+) -> ModelBundle:
+    """Train the strategy's network.
 
     Rows are parted by time and purged by the reach of their labels; normalisation and weights see the training part
     alone, early stopping the validation part, nothing the test part. It runs in the calling thread only, and equal
     arguments give equal weights on the same machine, whatever else the process does.
 
     Args:
-        strategy: What to train.
-        series: Prices of one or more symbols in the strategy's timeframe.
-        seed: Of the first weights, the order of rows and dropout; the strategy's own when None.
+        material: What to learn from.
         created_at: Written into the model; now when None. It does not touch the weights.
-        on_epoch: Called after each epoch.
-        should_stop: Asked before each batch; True ends the training.
+        listener: Hears of epochs and batches, and may end the training before any batch.
 
     Raises:
-        DataError: A series has other bars than the strategy, or too few rows can be learned from.
-        OperationCancelled: `should_stop` said so.
+        EngineError: The training diverged.
+        OperationCancelled: The listener said so. `partial` is the model as of the last whole epoch, marked partial;
+            None when there was no whole epoch.
     """
-    config, plan = strategy.config, strategy.config.feature_plan()
-    _check(series, plan)
-    training = config.training if seed is None else config.training.model_copy(update={"seed": seed})
-    rows = parted_rows(config, plan, series)
-    normalization = fit_normalization(plan, rows["train"].features)
-    examples = {part: _examples(found, normalization) for part, found in rows.items()}
+    config, plan = material.strategy.config, material.strategy.config.feature_plan()
+    normalization = fit_normalization(plan, material.rows["train"].features)
+    examples = {part: _examples(found, normalization) for part, found in material.rows.items()}
     architecture = Architecture(**config.model.model_dump()["architecture"])
     network = build_network(architecture, len(plan.names))
-    fitted = fit(network, examples["train"], examples["validation"], training, Listener(on_epoch, should_stop))
-    scores = {part: score(network, examples[part], rows[part].stamps) for part in examples}
-    learned = _Learned(training, architecture, normalization, time_range(rows["train"].stamps), scores, fitted)
-    return ModelBundle.of(_metadata(strategy, series, learned, created_at or datetime.now(UTC)), network)
+
+    def bundle(fitted: Fitted, *, partial: bool) -> ModelBundle:
+        scores = {part: score(network, examples[part], material.rows[part].stamps) for part in examples}
+        learned = _Learned(material, architecture, normalization, scores, fitted, partial)
+        return ModelBundle.of(_metadata(learned, created_at or datetime.now(UTC)), network)
+
+    try:
+        fitted = fit(network, examples["train"], examples["validation"], material.training, listener or Listener())
+    except OperationCancelled as stop:
+        done = bundle(stop.partial, partial=True) if isinstance(stop.partial, Fitted) else None
+        raise OperationCancelled(stop.message, partial=done) from None
+    return bundle(fitted, partial=False)
 
 
-def _metadata(
-    strategy: Strategy, series: Sequence[BarSeries], learned: _Learned, created_at: datetime
-) -> ModelMetadata:
-    config, plan = strategy.config, strategy.config.feature_plan()
+def _metadata(learned: _Learned, created_at: datetime) -> ModelMetadata:
+    material = learned.material
+    config, plan = material.strategy.config, material.strategy.config.feature_plan()
     return ModelMetadata(
         strategy=config.as_mapping(),
         strategy_name=config.name,
-        strategy_sha256=strategy.sha256,
+        strategy_sha256=material.strategy.sha256,
         feature_plan=plan,
         feature_names=plan.names,
         architecture=learned.architecture,
         normalization=learned.normalization,
-        symbols=tuple(one.symbol for one in series),
+        symbols=material.symbols,
         timeframes=(plan.timeframe,),
-        training_range=learned.training_range,
-        labels=learned.training.labels.model_dump(mode="json"),
+        training_range=time_range(material.rows["train"].stamps),
+        labels=material.training.labels.model_dump(mode="json"),
         metrics=learned.scores,
         epochs_run=learned.fitted.epochs_run,
         best_epoch=learned.fitted.best_epoch,
-        seed=learned.training.seed,
+        seed=material.training.seed,
+        partial=learned.partial,
         versions=_versions(),
-        created_at=f"{created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        created_at=format_stamp(int(created_at.timestamp()) * 10**9 + created_at.microsecond * 1000),
     )
 
 
@@ -125,4 +190,4 @@ def _examples(rows: Rows, normalization: Normalization) -> Examples:
 
 
 def _versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    return {"python": platform.python_version()} | {name: library_version(name) for name in _LIBRARIES}

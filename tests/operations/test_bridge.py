@@ -271,3 +271,12 @@ def test_a_reader_in_a_tight_loop_never_sees_a_torn_or_repeated_entry() -> None:
         writer.join()
     assert numbers == writes + writes // 3
     assert seen > 0
+
+
+def test_a_sample_can_be_shown_without_being_kept() -> None:
+    bridge = ProgressBridge("op_test_20250103_k3v9x2m7qa")
+    bridge.update(1, 4)
+    bridge.advance(2, 4, ())
+    assert bridge.get_status().progress.current_step == 2
+    assert bridge.get_metrics().metrics == {"history": [{"step": 1, "total": 4}]}
+    assert bridge.get_metrics().new_cursor == 1

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -81,7 +83,51 @@ def test_without_early_stopping_the_last_weights_are_kept() -> None:
     seen: list[Epoch] = []
     _, epochs_run, best_epoch = run(Training(epochs=5, early_stopping=None), Listener(seen.append))
     assert epochs_run == best_epoch == 5
-    assert not any(epoch.is_best for epoch in seen)
+    lowest = [min(epoch.validation_loss for epoch in seen[: n + 1]) for n in range(5)]
+    assert [epoch.is_best for epoch in seen] == [
+        epoch.validation_loss == low and epoch.validation_loss not in lowest[:n]
+        for n, (epoch, low) in enumerate(zip(seen, lowest, strict=True))
+    ]
+
+
+def test_an_epoch_tells_how_each_class_is_recognised_and_how_the_weights_were_moved() -> None:
+    seen: list[Epoch] = []
+    batches: list[None] = []
+    settings = Training(epochs=30, learning_rate=0.02, batch_size=64, early_stopping=None)
+    network, _, _ = run(settings, Listener(seen.append, lambda: batches.append(None)))
+    rows, last = examples(80, 2), seen[-1]
+    answers = network(rows.features).argmax(dim=1)
+    recall = [float((answers[rows.labels == code] == code).float().mean()) for code in range(3)]
+    assert last.recall == pytest.approx(recall)
+    assert last.validation_accuracy == pytest.approx(float((answers == rows.labels).float().mean()))
+    assert 0.7 < last.train_accuracy <= 1
+    assert last.learning_rate == 0.02
+    assert len(batches) == 30 * 4
+
+
+def test_a_class_without_validation_rows_has_no_recall() -> None:
+    seen: list[Epoch] = []
+    rows, network = examples(80, 2), build_network(ARCHITECTURE, 2)
+    known = Examples(rows.features[rows.labels < 2], rows.labels[rows.labels < 2])
+    fit(network, examples(200, 1), known, Training(epochs=1), Listener(seen.append))
+    assert math.isnan(seen[0].recall[2])
+
+
+def test_a_stop_in_the_middle_of_an_epoch_keeps_the_last_whole_one() -> None:
+    network = build_network(ARCHITECTURE, 2)
+    kept: list[bytes] = []
+    asked = iter(range(10_000))
+    listener = Listener(lambda _: kept.append(bits(network)), should_stop=lambda: next(asked) == 17)
+    with pytest.raises(OperationCancelled) as stopped:
+        fit(
+            network,
+            examples(200, 1),
+            examples(80, 2),
+            Training(epochs=9, early_stopping=None, batch_size=32),
+            listener,
+        )
+    assert stopped.value.partial == (2, 2)
+    assert bits(network) == kept[1]
 
 
 def test_the_listener_may_stop_between_two_batches() -> None:
@@ -91,8 +137,9 @@ def test_the_listener_may_stop_between_two_batches() -> None:
         asked.append(None)
         return len(asked) == 3
 
-    with pytest.raises(OperationCancelled):
+    with pytest.raises(OperationCancelled) as stopped:
         run(Training(epochs=50, batch_size=32), Listener(should_stop=third_time))
+    assert stopped.value.partial is None
     assert len(asked) == 3
 
 

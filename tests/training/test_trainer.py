@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ import torch
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.timeframe import Timeframe
-from ktrdr_engine.errors import DataError, OperationCancelled
+from ktrdr_engine.errors import DataError, EngineError, OperationCancelled
 from ktrdr_engine.features.matrix import build_features
 from ktrdr_engine.inference.bundle import ModelBundle, load_bundle, save_bundle
 from ktrdr_engine.strategy.loader import check_mapping
-from ktrdr_engine.training.trainer import train
-from tests.training.prices import series, wave
+from ktrdr_engine.training.fitting import Listener
+from ktrdr_engine.training.trainer import gather, train, train_on
+from tests.training.prices import HOUR, series, wave
 from tests.training.strategies import tiny
 
 THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -113,10 +115,56 @@ def test_several_symbols_teach_one_model() -> None:
 
 def test_epochs_are_told_and_a_training_can_be_stopped() -> None:
     told: list[int] = []
-    train(tiny(), [series(wave())], on_epoch=lambda epoch: told.append(epoch.epoch))
+    train(tiny(), [series(wave())], listener=Listener(on_epoch=lambda epoch: told.append(epoch.epoch)))
     assert told == [1, 2, 3, 4]
-    with pytest.raises(OperationCancelled):
-        train(tiny(), [series(wave())], should_stop=lambda: True)
+    with pytest.raises(OperationCancelled) as stopped:
+        train(tiny(), [series(wave())], listener=Listener(should_stop=lambda: True))
+    assert stopped.value.partial is None
+
+
+def stopped_in(epoch: int, training: dict[str, Any]) -> ModelBundle:
+    told: list[int] = []
+    listener = Listener(on_epoch=lambda one: told.append(one.epoch), should_stop=lambda: len(told) == epoch - 1)
+    with pytest.raises(OperationCancelled) as stopped:
+        train(tiny(training), [series(wave())], listener=listener)
+    assert isinstance(stopped.value.partial, ModelBundle)
+    return stopped.value.partial
+
+
+@pytest.mark.parametrize("early_stopping", [None, {"patience": 15}])
+def test_a_training_that_is_stopped_gives_what_the_last_whole_epoch_would_have(
+    early_stopping: dict[str, Any] | None,
+) -> None:
+    partial = stopped_in(4, {"epochs": 9, "early_stopping": early_stopping})
+    whole = train(tiny({"epochs": 3, "early_stopping": early_stopping}), [series(wave())])
+    assert bits(partial) == bits(whole)
+    assert (partial.metadata.epochs_run, partial.metadata.best_epoch) == (3, whole.metadata.best_epoch)
+    assert partial.metadata.metrics == whole.metadata.metrics
+    assert (partial.metadata.partial, whole.metadata.partial) == (True, False)
+
+
+def test_bars_before_the_first_wanted_one_only_settle_the_indicators() -> None:
+    bars, since = series(wave()), 200 * HOUR
+    rows = gather(tiny(), [bars], since=since).rows
+    assert min(int(part.stamps.min()) for part in rows.values()) == since
+    late = gather(tiny(), [bars.between(200, 600)]).rows["train"]
+    assert len(rows["train"].labels) > len(late.labels)
+
+
+def test_validation_rows_that_teach_nothing_known_are_a_data_error() -> None:
+    steps = np.where(np.arange(600) % 20 < 4, 0.995, 1.0)
+    steps[415:] = 1.003
+    with pytest.raises(DataError, match="nothing can be judged"):
+        gather(tiny(), [series(100 * steps.cumprod())])
+
+
+def test_weights_that_run_away_are_an_error_that_says_what_to_lower() -> None:
+    raw = [{"raw_indicator": "rsi_5", "normalization": "none"}]
+    training = {"learning_rate": 1.0, "epochs": 50, "early_stopping": None}
+    material = gather(tiny(training, nn_inputs=raw), [series(wave())])
+    rows = {part: rows._replace(features=np.full_like(rows.features, np.inf)) for part, rows in material.rows.items()}
+    with pytest.raises(EngineError, match=r"diverged in epoch 1.*Lower training\.learning_rate \(now 1\)"):
+        train_on(material._replace(rows=rows))
 
 
 def test_no_series_is_a_data_error() -> None:
