@@ -3,7 +3,7 @@
 No formula lives here. Kernels live beside what they compute (`simulation.kernel`, `metrics.kernel`); only such
 modules, and this one, import numba.
 
-The machine code is cached under the user's cache folder, in a subfolder named by a digest of the Python sources
+The machine code is cached under the user's cache folder, in a subfolder named by a digest of this source and of those
 beside the kernel, so that an edit of anything a kernel is built from compiles it anew. numba's own stamp covers the
 kernel's file only. Where the folder cannot be used the kernel is compiled in memory and nothing is kept.
 """
@@ -86,8 +86,15 @@ class _Context(Protocol):
     def get_value_type(self, kind: object) -> object: ...
 
 
+class _Value(Protocol):
+    @property
+    def type(self) -> Callable[[int], object]: ...
+
+
 class _Builder(Protocol):
     def inttoptr(self, value: object, kind: object) -> object: ...
+    def load_atomic(self, pointer: object, ordering: str, align: int) -> _Value: ...
+    def icmp_unsigned(self, comparison: str, left: object, right: object) -> object: ...
 
 
 def _address_to_pointer(_typing: object, _address: object) -> tuple[object, object]:
@@ -101,6 +108,20 @@ pointer_at = cast("Callable[[int], ctypes.c_void_p]", intrinsic(_address_to_poin
 """Inside a kernel: make an address a pointer, for numba's `carray`. The caller keeps the memory alive."""
 
 
+def _look_at(_typing: object, _address: object) -> tuple[object, object]:
+    def generate(context: _Context, builder: _Builder, _signature: object, arguments: Sequence[object]) -> object:
+        pointer = builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+        # A plain load may be done once for a whole loop.
+        byte = builder.load_atomic(pointer, "monotonic", 1)
+        return builder.icmp_unsigned("!=", byte, byte.type(0))
+
+    return types.boolean(types.int64), generate
+
+
+is_raised = cast("Callable[[int], bool]", intrinsic(_look_at))
+"""Inside a kernel: tell whether the byte at an address, which another thread may set meanwhile, is other than 0."""
+
+
 def cache_folder(package: Path) -> Path | None:
     """Return where machine code made from `package`'s sources is kept, or None when nothing can be kept."""
     root = Path(platformdirs.user_cache_dir("ktrdr", appauthor=False))
@@ -108,7 +129,7 @@ def cache_folder(package: Path) -> Path | None:
         return None
     digest = hashlib.sha256()
     try:
-        for source in sorted(package.glob("*.py")):
+        for source in (Path(__file__), *sorted(package.glob("*.py"))):
             digest.update(source.read_bytes())
         folder = root / "kernels" / digest.hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)

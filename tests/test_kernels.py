@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numba
+import numpy as np
 import platformdirs
 import pytest
 from numba import types
 
-from ktrdr_engine.kernels import Kernel, cache_folder, compiled, inlined
+from ktrdr_engine.kernels import Kernel, cache_folder, compiled, inlined, is_raised
 
 SIMULATE = """
 import numpy as np
@@ -122,3 +124,26 @@ def test_a_run_leaves_its_machine_code_for_the_next_one(tmp_path: Path) -> None:
     assert again.stdout == done.stdout
     assert [file.stat().st_mtime_ns for file in sorted(tmp_path.rglob("*.nbc"))] == stamps
     assert not list(Path(__file__).parents[1].glob("ktrdr_engine/simulation/__pycache__/*.nbc"))
+
+
+@pytest.mark.usefixtures("cache_home")
+def test_a_flag_that_another_thread_raises_is_seen_inside_a_loop() -> None:
+    @compiled(types.int64(types.int64, types.int64))
+    def wait_for_either(flag: int, other: int) -> int:
+        while not is_raised(flag):
+            if is_raised(other):
+                return 2
+        return 1
+
+    flag, other = np.zeros(1, np.uint8), np.zeros(1, np.uint8)
+    _ = wait_for_either.compiled
+    seen: list[int] = []
+    waiting = threading.Thread(target=lambda: seen.append(wait_for_either(flag.ctypes.data, other.ctypes.data)))
+    waiting.start()
+    try:
+        waiting.join(0.01)
+        assert waiting.is_alive()
+    finally:
+        flag[0] = 1
+        waiting.join()
+    assert seen == [1]

@@ -49,7 +49,8 @@ class BacktestingEngine:
         """Run to the end and return the numbers; the same job gives the same numbers, bit for bit.
 
         Args:
-            bridge: Takes progress every 50 bars; None: the event loop runs in one call.
+            bridge: Takes progress every 50 bars, or less often on series too long for its history to keep as much;
+                None: the event loop runs in one call.
             cancellation_token: Read every 100 bars, and between the stages before.
 
         Raises:

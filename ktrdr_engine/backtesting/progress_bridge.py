@@ -52,7 +52,7 @@ _BARS = Bucket(
     limit=_BARS_KEPT,
     render=_bar_entry,
 )  # fmt: skip
-_TRADES = Bucket(
+TRADES = Bucket(
     "trades",
     {
         "side": "b", "exit_reason": "b", "entry_time": "q", "exit_time": "q",
@@ -84,7 +84,7 @@ class BacktestProgressBridge(ProgressBridge):
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(operation_id, samples=_BARS, events=(_TRADES,), clock=clock)
+        super().__init__(operation_id, samples=_BARS, events=(TRADES,), clock=clock)
         self.symbol = symbol
         self.timeframe = timeframe
         self.total_bars = total_bars
@@ -127,7 +127,7 @@ class BacktestProgressBridge(ProgressBridge):
     ) -> None:
         """Publish a closed trade: times int64 ns UTC, net pnl in account currency, return on entry notional."""
         side, reason = _SIDE_CODES[trade_type], _REASON_CODES[exit_reason]
-        self.record("trades", side, reason, entry_time, exit_time, entry_price, exit_price, quantity, pnl, return_)
+        self.record(TRADES.name, side, reason, entry_time, exit_time, entry_price, exit_price, quantity, pnl, return_)
 
     def describe(self, step: int, total: int, fields: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
         """Return the message and context that clients see."""

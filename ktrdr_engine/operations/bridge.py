@@ -7,7 +7,7 @@ buckets and says how a sample reads. Not where cancellation travels (`cancellati
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ktrdr_engine.operations.history import Bucket, FinishedHistory, Series, plain, read_page
@@ -28,7 +28,7 @@ class ProgressBridge:
     """Publish progress and metrics from one worker thread; read them from any other.
 
     Guarantees:
-        - Exactly one thread writes (`update`, `record`, `announce`); any number may read at the same time.
+        - Exactly one thread writes (`update`, `record`, `skip`, `announce`); any number may read at the same time.
         - No lock on either side. A write rebinds one attribute to an immutable tuple, so a reader sees the old
           sample or the new one, never a mix.
         - Every entry of the history has a number from one rising counter. An entry is complete before its number
@@ -86,13 +86,31 @@ class ProgressBridge:
         self._series[bucket].append(sequence, values)
         self._sequence = sequence
 
-    def record_all(self, bucket: str, entries: Iterable[tuple[float, ...]]) -> None:
-        """Add several entries to one of the `events` buckets, readable together."""
-        series, sequence = self._series[bucket], self._sequence
-        for values in entries:
-            sequence += 1
-            series.append(sequence, values)
-        self._sequence = sequence
+    def record_packed(self, bucket: str, records: bytes) -> None:
+        """Add entries to one of the `events` buckets that keep the latest, readable together.
+
+        Each is packed as `struct` packs its number and the bucket's columns, little-endian and unpadded; the numbers
+        count on from `last_number`.
+        """
+        series = self._series[bucket]
+        series.extend(records)
+        self._sequence += len(records) // series.record_size
+
+    @property
+    def last_number(self) -> int:
+        """The number of the newest entry; for the writer, who alone knows that it stays so."""
+        return self._sequence
+
+    @property
+    def to_skip(self) -> int:
+        """How many of the next samples the history would not keep; a writer who makes many may `skip` them."""
+        series = self._samples
+        return -series.seen % series.stride
+
+    def skip(self, samples: int) -> None:
+        """Count samples as passed over by the history that were not made at all; call it before the next `update`."""
+        self._samples.seen += samples
+        self._sequence += samples
 
     def announce(self, message: str) -> None:
         """Say what happens before or between samples; counts as progress, shown until the next sample."""

@@ -82,6 +82,19 @@ class Series:
                 self.make_room()
         self.seen += 1
 
+    def extend(self, records: bytes) -> None:
+        """Add packed records, numbers included, to a bucket that keeps the latest; writer only."""
+        if self.bucket.policy != "latest":
+            raise ValueError(f"The bucket {self.bucket.name!r} is thinned: its records are added one by one.")
+        added = 0
+        while added < len(records):
+            room = self.limit_bytes - len(self.buffer)
+            self.buffer += records[added : added + room]
+            added += room
+            if len(self.buffer) >= self.limit_bytes:
+                self.make_room()
+        self.seen += len(records) // self.record_size
+
     def make_room(self) -> None:
         """Drop what the policy drops; called by the writer when the buffer is full."""
         size, old = self.record_size, self.buffer

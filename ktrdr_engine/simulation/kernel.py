@@ -1,12 +1,13 @@
 """The event loop, compiled. It reads as the specification of fills does; nothing here is called but through `advance`.
 
 For each bar: settle at the open what was decided on the previous bar, apply the stops, mark the equity at the close,
-decide from the bar's code for the next bar. A long gains from a rise; a short is the same with signed units below 0.
-There is no margin call: a short may take the equity below 0, and stands until its signal, its stop or the end of the
-data; nothing is opened while there is nothing to open it with.
+decide from the bar's code for the next bar. Bars on which nothing is filled and no stop is set are taken together.
+A long gains from a rise; a short is the same with signed units below 0. There is no margin call: a short may take the
+equity below 0, and stands until its signal, its stop or the end of the data; nothing is opened while there is nothing
+to open it with.
 
 The account is an immutable tuple, so that the machine code keeps it in registers; `RUN` holds it between two calls,
-together with the rules and the counts. The same code runs one block or all bars, hence to the same bits.
+together with the rules and the counts. The same code runs some bars or all, hence to the same bits.
 
 Neighbours: `simulator` makes the arrays and calls this; `trades` says what a record means.
 """
@@ -22,7 +23,7 @@ from numba import types
 from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
-from ktrdr_engine.kernels import compiled, inlined, pointer_at
+from ktrdr_engine.kernels import compiled, inlined, is_raised, pointer_at
 from ktrdr_engine.simulation.models import HOLD, ExitReason
 from ktrdr_engine.simulation.trades import TRADE, Trade
 
@@ -39,6 +40,7 @@ _TRAILING_STOP: Final = int(ExitReason.TRAILING_STOP)
 _END_OF_DATA: Final = int(ExitReason.END_OF_DATA)
 _OPEN_POSITION: Final = -1
 
+BARS_A_CANCEL_CHECK: Final = 100
 TRADES_A_BAR: Final = 2
 """At most so many trades close on one bar: one at its open, and one that was opened there."""
 
@@ -48,12 +50,12 @@ class Run:
 
     prices_at: int  # addresses: float64 (5, bars) open, high, low, close, volume
     codes_at: int  # int8 (bars,)
-    equity_at: int  # float64 (bars - start,), written for each bar done
+    equity_at: int  # float64 (bars,), written for each bar done; the rows before `start` are not there
     trades_at: int  # `TRADE` (room,)
     bars: int
     room: int
     start: int
-    block: int  # bars of one call
+    cancel_at: int  # address of a byte that is raised when the run shall stop
     commission: float
     slippage: float
     fraction: float
@@ -216,14 +218,33 @@ def stop_of_short(account: Account, run: Run, bar: Bar) -> Fill:
 
 
 @inlined
-def hold(account: Account, run: Run, slot: Trade, bar: Bar) -> Account:
-    """Apply the stops to an open position; if it stands, the bar's extremes count for the next bar's."""
-    if run.guarded:
-        fill = stop_of_long(account, run, bar) if account.units > 0.0 else stop_of_short(account, run, bar)
-        if fill.reason != _OPEN_POSITION:
-            return close_position(account, run, slot, fill)
-    highest, lowest = max(account.highest, bar.high), min(account.lowest, bar.low)
-    return Account(account.cash, account.units, highest, lowest)
+def guard(account: Account, run: Run, slot: Trade, bar: Bar) -> Account:
+    """Apply the stops to an open position."""
+    fill = stop_of_long(account, run, bar) if account.units > 0.0 else stop_of_short(account, run, bar)
+    return account if fill.reason == _OPEN_POSITION else close_position(account, run, slot, fill)
+
+
+@inlined
+def watch(account: Account, prices: NDArray[np.float64], first: int, end: int) -> Account:
+    """Let the extremes of bars [first, end), at least one and all held, count for the stops of the bars after them."""
+    highest, lowest = account.highest, account.lowest
+    higher, lower = highest, lowest
+    # Each step waits for the one before it: two halves at once take half as long.
+    half = np.uintp((end - first) // 2)
+    middle, last = np.uintp(first) + half, np.uintp(end - 1)
+    for bar in range(np.uintp(first), middle):
+        highest, lowest = max(highest, prices[HIGH, bar]), min(lowest, prices[LOW, bar])
+        higher, lower = max(higher, prices[HIGH, bar + half]), min(lower, prices[LOW, bar + half])
+    higher, lower = max(higher, prices[HIGH, last]), min(lower, prices[LOW, last])
+    return Account(account.cash, account.units, max(highest, higher), min(lowest, lower))
+
+
+@inlined
+def mark(account: Account, equity: NDArray[np.float64], closes: NDArray[np.float64], first: int, end: int) -> None:
+    """Write the equity at the closes of bars [first, end)."""
+    cash, units = account.cash, account.units
+    for bar in range(np.uintp(first), np.uintp(end)):
+        equity[bar] = cash + units * closes[bar]
 
 
 @inlined
@@ -239,55 +260,75 @@ def decide(account: Account, run: Run, bar: int, code: int) -> int:
     return side
 
 
+@inlined
+def wait(account: Account, run: Run, codes: NDArray[np.int8], bar: int, end: int) -> tuple[int, int]:
+    """Return the bar after the first from `bar` on that decides something, or `end`, and what was decided."""
+    order = 0
+    while bar < end and order == 0:
+        while bar < end - 1 and codes[np.uintp(bar)] == _HOLD:
+            bar += 1
+        order = decide(account, run, bar, codes[np.uintp(bar)])
+        bar += 1
+    return bar, order
+
+
 def _signature() -> object:
     outcome: Callable[[tuple[object, ...]], Callable[..., object]] = types.Tuple
     mark = outcome((types.int64, types.float64, types.int64, types.int64, types.int64))
-    return mark(types.Array(numba.from_dtype(RUN), 1, "C"))
+    return mark(types.Array(numba.from_dtype(RUN), 1, "C"), types.int64)
 
 
 @compiled(_signature())
-def advance(runs: NDArray[np.void]) -> tuple[int, float, int, int, int]:
-    """Run to the end of the block, of the bars, or of the room for trades, whichever comes first.
+def advance(runs: NDArray[np.void], until: int) -> tuple[int, float, int, int, int]:
+    """Run up to bar `until`, or to the end of the room for trades, or to where a cancellation is seen.
 
     The arrays come by their addresses, since to unpack one as an argument takes as long as 20 bars.
 
     Args:
         runs: One record of `RUN`, changed in place.
+        until: The first bar not to run, at most the number of bars.
 
     Returns:
         The next bar, the equity of the last, the closed trades and wins so far, and the side held: 1, -1 or 0.
     """
     run: Run = runs[0]
-    bars, room = run.bars, run.room - TRADES_A_BAR
+    room = run.room - TRADES_A_BAR
     prices = carray(pointer_at(run.prices_at), (5, run.bars), np.float64)
     codes = carray(pointer_at(run.codes_at), run.bars, np.int8)
-    equity = carray(pointer_at(run.equity_at), run.bars - run.start, np.float64)
+    equity = carray(pointer_at(run.equity_at), run.bars, np.float64)
     trades = carray(pointer_at(run.trades_at), run.room, TRADE)
-    bar = run.bar
-    end = min(bars, bar + run.block - (bar - run.start) % run.block)
+    bar, order = run.bar, run.order
+    look = bar + (run.start - bar) % BARS_A_CANCEL_CHECK
     account = Account(run.cash, run.units, run.highest, run.lowest)
-    order = run.order
-    while bar < end and run.rows <= room:
+    while bar < until and run.rows <= room:
+        if bar == look:
+            if is_raised(run.cancel_at):
+                break
+            look += BARS_A_CANCEL_CHECK
         if order != 0:
             account = settle(account, run, trades[run.rows], order, Fill(bar, prices[OPEN, bar], _SIGNAL))
-        if account.units != 0.0:
-            account = hold(
+        first, end = bar, min(until, look)
+        if run.guarded and account.units != 0.0:
+            end = bar + 1
+            account = guard(
                 account, run, trades[run.rows], Bar(bar, prices[OPEN, bar], prices[HIGH, bar], prices[LOW, bar])
             )
-        equity[bar - run.start] = account.cash + account.units * prices[CLOSE, bar]
-        order = decide(account, run, bar, codes[bar])
-        bar += 1
-    if bar == bars and bar > run.start:
+        # The account stands until somebody decides: what the bars up to there do is done for all of them at once.
+        bar, order = wait(account, run, codes, bar, end)
+        if account.units != 0.0:
+            account = watch(account, prices, first, bar)
+        mark(account, equity, prices[CLOSE], first, bar)
+    if bar == run.bars and bar > run.start:
         run.unfilled = abs(order)
         if account.units != 0.0:
             account = close_position(
                 account, run, trades[run.rows], Fill(bar - 1, prices[CLOSE, bar - 1], _END_OF_DATA)
             )
-            equity[bar - 1 - run.start] = account.cash
+            equity[bar - 1] = account.cash
     run.bar = bar
     run.order = order
     run.cash, run.units = account.cash, account.units
     run.highest, run.lowest = account.highest, account.lowest
-    last = equity[bar - 1 - run.start] if bar > run.start else run.cash
+    last = equity[bar - 1] if bar > run.start else run.cash
     side = 1 if account.units > 0.0 else (-1 if account.units < 0.0 else 0)
     return bar, last, run.closed, run.wins, side

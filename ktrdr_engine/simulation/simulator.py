@@ -1,4 +1,4 @@
-"""Run the event loop over a series, whole or in blocks that an observer follows, and hand back what happened.
+"""Run the event loop over a series, whole or in pieces that an observer follows, and hand back what happened.
 
 No fill is computed here (see `kernel`), no statistic either (see `metrics`).
 """
@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr_engine.errors import EngineError, InvalidRequest, OperationCancelled
-from ktrdr_engine.simulation.kernel import RUN, TRADES_A_BAR, advance
+from ktrdr_engine.simulation.kernel import RUN, advance
 from ktrdr_engine.simulation.models import BUY, HOLD, SELL, SimulationRules
 from ktrdr_engine.simulation.trades import TRADE, TradeTable, join
 
 BLOCK: Final = 50
-BLOCKS_A_CANCEL_CHECK: Final = 2
-BLOCKS_A_TRADE_REPORT: Final = 100
+REPORTS_A_TRADE_REPORT: Final = 100
 _NEVER: Final = -(2**62)
 _FIRST_TRADES: Final = 512
 
@@ -28,8 +27,12 @@ _FIRST_TRADES: Final = 512
 class Observer(Protocol):
     """Whoever follows a run; called in the thread that simulates, so every call must be quick."""
 
-    def on_block(self, bar: int, pnl: float, trades: int, wins: int, position: int) -> None:
-        """Take note of progress, every 50 bars and after the last one.
+    @property
+    def cancel_flag(self) -> bytearray:
+        """One byte that anybody may set to other than 0 to stop the run; read before the first bar and every 100."""
+
+    def on_block(self, bar: int, pnl: float, trades: int, wins: int, position: int) -> int:
+        """Take note of progress: after the first 50 bars, then as far apart as was asked for, and after the last bar.
 
         Args:
             bar: Index into the series of the bar just done.
@@ -37,13 +40,13 @@ class Observer(Protocol):
             trades: Closed trades so far.
             wins: Those of them with a net pnl above 0.
             position: 1 while long, -1 while short, 0 while flat.
+
+        Returns:
+            How many blocks of 50 bars the next call may wait for, at least 1.
         """
 
     def on_trades(self, trades: TradeTable) -> None:
-        """Take the trades closed since the last call, at least one; called every 5,000 bars and at the end."""
-
-    def is_cancelled(self) -> bool:
-        """Tell whether to stop; asked before the first bar and every 100 bars."""
+        """Take the trades closed since the last call, at least one; called with every 100th progress and at the end."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +118,7 @@ def simulate(
 ) -> Simulation:
     """Trade `codes` by `rules` and return the equity and the trades.
 
-    With an observer the loop pauses every 50 bars; without one it runs whole. The numbers are the same bits.
+    With an observer the loop pauses to report; without one it runs whole. The numbers are the same bits.
 
     Args:
         prices: (5, n) float64, C-contiguous: open, high, low, close, volume; valid as in a `BarSeries`.
@@ -130,11 +133,11 @@ def simulate(
         EngineError: The equity left the range of float64.
     """
     _check(prices, codes, start)
-    run = _Run(prices, codes, rules, start, block=BLOCK if observer else max(1, codes.size))
+    run = _Run(prices, codes, rules, start, observer.cancel_flag if observer else bytearray(1))
     if observer:
         _follow(run, observer)
     else:
-        while run.advance()[0] < codes.size:
+        while run.advance(codes.size)[0] < codes.size:
             run.make_room()
     return run.result()
 
@@ -148,12 +151,18 @@ class _Run:
     """The arrays of one run and `advance`, the kernel bound to them."""
 
     def __init__(
-        self, prices: NDArray[np.float64], codes: NDArray[np.int8], rules: SimulationRules, start: int, *, block: int
+        self,
+        prices: NDArray[np.float64],
+        codes: NDArray[np.int8],
+        rules: SimulationRules,
+        start: int,
+        cancel_flag: bytearray,
     ) -> None:
         self.bars = codes.size
         self.start = start
         self.rules = rules
-        self._inputs = prices, codes  # kept alive: the kernel knows addresses only
+        flag = np.frombuffer(cancel_flag, np.uint8)
+        self._inputs = prices, codes, flag  # kept alive: the kernel knows addresses only
         self._equity = np.empty(codes.size - start)
         self._chunks = [np.empty(_FIRST_TRADES, TRADE)]
         self._earlier = 0  # trades in all chunks but the last
@@ -161,23 +170,18 @@ class _Run:
             rules,
             prices_at=prices.ctypes.data,
             codes_at=codes.ctypes.data,
-            equity_at=self._equity.ctypes.data,
+            equity_at=self._equity.ctypes.data - start * self._equity.itemsize,
             trades_at=self._chunks[0].ctypes.data,
             bars=codes.size,
             room=_FIRST_TRADES,
-            block=block,
+            cancel_at=flag.ctypes.data,
             start=start,
             bar=start,
         )
         self.advance = partial(advance.compiled, self._record)
 
-    @property
-    def full_at(self) -> int:
-        """The number of closed trades beyond which the buffer may not hold those of another block."""
-        return self._earlier + len(self._chunks[-1]) - TRADES_A_BAR * BLOCK
-
     def make_room(self) -> None:
-        """Put a new buffer, as large as all before, in place of one that is full or nearly so."""
+        """Put a new buffer, as large as all before, in place of one that is full."""
         rows = int(self._record["rows"][0])
         self._chunks[-1] = self._chunks[-1][:rows]
         self._earlier += rows
@@ -226,22 +230,28 @@ class _Run:
 
 
 def _follow(run: _Run, observer: Observer) -> None:
-    # The loop turns 20,000 times for a million bars: names that do not change are looked up once.
-    on_block, is_cancelled = observer.on_block, observer.is_cancelled
-    advance, full_at, capital = run.advance, run.full_at, run.rules.initial_capital
-    bar, closed, reported, blocks = run.start, 0, 0, 0
+    # The loop turns a thousand times and more: names that do not change are looked up once.
+    on_block, cancel_flag, advance = observer.on_block, observer.cancel_flag, run.advance
+    capital = run.rules.initial_capital
+    bar = told = until = run.start
+    blocks, reports, reported, closed = 1, 0, 0, 0
     while bar < run.bars:
-        if not blocks % BLOCKS_A_CANCEL_CHECK and is_cancelled():
-            _report(run, observer, reported, closed)
+        if bar == until:
+            until = min(run.bars, bar + blocks * BLOCK)
+        bar, equity, closed, wins, side = advance(until)
+        if bar == until:
+            reports += 1
+            if not reports % REPORTS_A_TRADE_REPORT:
+                reported = _report(run, observer, reported, closed)
+            blocks, told = on_block(bar - 1, equity - capital, closed, wins, side), bar
+            continue
+        # Cancelled, or no more room for trades.
+        reported = _report(run, observer, reported, closed)
+        if cancel_flag[0]:
+            if bar > told:
+                on_block(bar - 1, equity - capital, closed, wins, side)
             raise OperationCancelled(partial=run.result())
-        bar, equity, closed, wins, side = advance()
-        blocks += 1
-        if closed > full_at or not blocks % BLOCKS_A_TRADE_REPORT:
-            reported = _report(run, observer, reported, closed)
-            if closed > full_at:
-                run.make_room()
-                full_at = run.full_at
-        on_block(bar - 1, equity - capital, closed, wins, side)
+        run.make_room()
     _report(run, observer, reported, closed)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import sys
 import threading
 from collections.abc import Iterator
@@ -179,6 +180,38 @@ def test_events_may_be_thinned_like_samples() -> None:
 def test_a_bucket_too_small_to_thin_is_refused() -> None:
     with pytest.raises(ValueError, match="at least two"):
         Series(Bucket("x", {"a": "d"}, limit=1))
+
+
+@pytest.mark.parametrize("samples", [1, 7, 8, 9, 40, 100])
+def test_a_writer_who_skips_what_is_not_kept_leaves_the_same_history(samples: int) -> None:
+    patient, hasty = Bars(), Bars()
+    for bar in range(samples):
+        patient.update(bar, samples, float(bar))
+    bar = 0
+    while bar < samples:
+        hasty.update(bar, samples, float(bar))
+        skipped = min(hasty.to_skip, samples - bar - 1)
+        hasty.skip(skipped)
+        bar += skipped + 1
+    assert hasty.get_metrics(0, 500) == patient.get_metrics(0, 500)
+    assert hasty.last_number == patient.last_number == samples
+
+
+@given(sizes=st.lists(st.integers(0, 40), max_size=6))
+def test_packed_entries_leave_what_single_ones_leave(sizes: list[int]) -> None:
+    single, packed = Bars(), Bars()
+    for size in sizes:
+        numbers = range(packed.last_number + 1, packed.last_number + 1 + size)
+        packed.record_packed("trades", b"".join(struct.pack("<Qbd", n, n % 2, n / 2) for n in numbers))
+        for number in numbers:
+            single.record("trades", number % 2, number / 2)
+    assert packed.get_metrics(0, 500) == single.get_metrics(0, 500)
+    assert packed.last_number == sum(sizes)
+
+
+def test_a_thinned_bucket_takes_no_packed_entries() -> None:
+    with pytest.raises(ValueError, match="one by one"):
+        ProgressBridge("op").record_packed("history", bytes(24))
 
 
 @given(

@@ -19,6 +19,15 @@ def test_a_cancelled_token_stops_work_and_says_why() -> None:
         token.raise_if_cancelled()
 
 
+def test_the_flag_is_one_byte_for_the_whole_life_of_the_token() -> None:
+    token = CancellationToken()
+    flag = token.flag
+    assert flag == b"\0"
+    token.cancel()
+    assert flag == b"\1"
+    assert token.flag is flag
+
+
 def test_the_first_reason_stays() -> None:
     token = CancellationToken()
     token.cancel("first")

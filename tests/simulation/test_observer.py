@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.simulation.models import SimulationRules
@@ -20,23 +21,22 @@ COSTLY = SimulationRules(100_000.0, 0.001, 0.001, stop_loss=0.03, trailing_stop=
 
 @dataclass
 class Watcher:
-    """Keeps what it is told; cancels when `cancel_at` bars were reported."""
+    """Keeps what it is told; cancels when `cancel_at` bars were reported; asks for a report each `apart` blocks."""
 
     cancel_at: int | None = None
+    apart: int = 1
+    cancel_flag: bytearray = field(default_factory=lambda: bytearray(1))
     blocks: list[tuple[int, float, int, int, int]] = field(default_factory=list)
     tables: list[TradeTable] = field(default_factory=list)
-    asked_after: list[int] = field(default_factory=list)
 
-    def on_block(self, bar: int, pnl: float, trades: int, wins: int, position: int) -> None:
+    def on_block(self, bar: int, pnl: float, trades: int, wins: int, position: int) -> int:
         self.blocks.append((bar, pnl, trades, wins, position))
+        if self.cancel_at is not None and bar + 1 >= self.cancel_at:
+            self.cancel_flag[0] = 1
+        return self.apart
 
     def on_trades(self, trades: TradeTable) -> None:
         self.tables.append(trades)
-
-    def is_cancelled(self) -> bool:
-        done = self.blocks[-1][0] + 1 if self.blocks else 0
-        self.asked_after.append(done)
-        return self.cancel_at is not None and done >= self.cancel_at
 
 
 def same_bytes(one: Simulation, other: Simulation) -> bool:
@@ -65,11 +65,35 @@ def test_progress_counts_blocks_from_the_start_of_the_range() -> None:
     assert [block[0] for block in watcher.blocks] == [79, 129, 159]
 
 
-def test_the_token_is_read_before_the_first_bar_and_every_100_bars() -> None:
-    watcher = Watcher()
+def test_progress_comes_as_far_apart_as_was_asked_for_and_after_the_last() -> None:
+    watcher = Watcher(apart=3)
+    prices, codes = random_market(560, seed=1)
+    simulation = simulate(prices, codes, COSTLY, start=30, observer=watcher)
+    assert [block[0] for block in watcher.blocks] == [79, 229, 379, 529, 559]
+    for bar, pnl, *_ in watcher.blocks:
+        assert pnl == simulation.equity[bar - 30] - 100_000.0
+
+
+@pytest.mark.parametrize("apart", [1, 2, 1_000])
+@pytest.mark.parametrize(("cancel_at", "bars"), [(50, 100), (100, 100), (150, 200), (400, 400), (401, 450)])
+def test_the_flag_is_read_every_100_bars_however_far_apart_the_reports_are(
+    apart: int, cancel_at: int, bars: int
+) -> None:
     prices, codes = random_market(450, seed=1)
-    simulate(prices, codes, COSTLY, observer=watcher)
-    assert watcher.asked_after == [0, 100, 200, 300, 400]
+
+    class Late(Watcher):
+        def on_block(self, bar: int, pnl: float, trades: int, wins: int, position: int) -> int:
+            super().on_block(bar, pnl, trades, wins, position)
+            return 1 if bar + 1 < cancel_at else apart
+
+    watcher = Late(cancel_at=cancel_at)
+    if bars == 450:
+        assert simulate(prices, codes, COSTLY, observer=watcher).bars == 450
+        return
+    with pytest.raises(OperationCancelled) as stopped:
+        simulate(prices, codes, COSTLY, observer=watcher)
+    assert isinstance(stopped.value.partial, Simulation)
+    assert stopped.value.partial.bars == bars
 
 
 def test_progress_tells_closed_trades_wins_and_the_side_held() -> None:
@@ -104,10 +128,12 @@ def test_no_bars_means_no_report() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(market=markets(max_bars=180), rules=rules())
-def test_blocks_and_one_call_give_the_same_bits(market: tuple[Prices, Codes], rules: SimulationRules) -> None:
+@given(market=markets(max_bars=180), rules=rules(), apart=st.integers(1, 4))
+def test_blocks_and_one_call_give_the_same_bits(
+    market: tuple[Prices, Codes], rules: SimulationRules, apart: int
+) -> None:
     prices, codes = market
-    assert same_bytes(simulate(prices, codes, rules), simulate(prices, codes, rules, observer=Watcher()))
+    assert same_bytes(simulate(prices, codes, rules), simulate(prices, codes, rules, observer=Watcher(apart=apart)))
 
 
 def test_blocks_and_one_call_give_the_same_bits_over_many_buffers() -> None:
@@ -115,6 +141,10 @@ def test_blocks_and_one_call_give_the_same_bits_over_many_buffers() -> None:
     whole = simulate(prices, codes, COSTLY)
     assert len(whole.trades) > 5_000
     assert same_bytes(whole, simulate(prices, codes, COSTLY, observer=Watcher()))
+    far = Watcher(apart=200)
+    assert same_bytes(whole, simulate(prices, codes, COSTLY, observer=far))
+    handed = np.concatenate([table.records for table in far.tables])
+    assert handed.tobytes() == whole.trades.records.tobytes()
 
 
 def test_a_cancelled_run_stops_within_100_bars_and_keeps_what_it_did() -> None:
@@ -147,14 +177,14 @@ def test_a_position_open_at_the_cancellation_stays_open_and_counts_as_exposed() 
 
 def test_a_run_cancelled_before_it_began_has_no_bars() -> None:
     with pytest.raises(OperationCancelled) as stopped:
-        simulate(flat_bars(*[10.0] * 60), np.ones(60, np.int8), FREE, observer=Watcher(cancel_at=0))
+        simulate(flat_bars(*[10.0] * 60), np.ones(60, np.int8), FREE, observer=Watcher(cancel_flag=bytearray(b"\1")))
     assert isinstance(stopped.value.partial, Simulation)
     assert stopped.value.partial.bars == 0
 
 
 def test_an_observers_error_ends_the_run() -> None:
     class Broken(Watcher):
-        def on_block(self, bar: int, pnl: float, trades: int, wins: int, position: int) -> None:
+        def on_block(self, bar: int, pnl: float, trades: int, wins: int, position: int) -> int:
             raise LookupError("no such bar")
 
     with pytest.raises(LookupError, match="no such bar"):
