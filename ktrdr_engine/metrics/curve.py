@@ -27,6 +27,7 @@ class EquityCurve(NamedTuple):
         underwater_days: Longest time from a peak to its recovery or to the last bar, in calendar days. A peak is the
             last bar at the highest equity so far; the initial capital is the peak of the first bar's opening.
         mean: Mean equity over the bars.
+        days: (n_days,) the trading day that each value of `daily` after the first ends, days since 1970.
     """
 
     annualization: int
@@ -34,6 +35,7 @@ class EquityCurve(NamedTuple):
     max_drawdown: float
     underwater_days: float
     mean: float
+    days: NDArray[np.int64]
 
 
 def measure(
@@ -52,9 +54,11 @@ def measure(
     ends[0] = initial_capital
     count, weekend_bars, worst, longest, total = scan(stamps, equity, initial_capital, days, ends[1:])
     always_open = weekend_bars > _ALWAYS_OPEN * stamps.size
-    daily = ends[: count + 1] if always_open or weekly else _fold_weekends(days[:count], ends[: count + 1])
+    days, ends = days[:count], ends[: count + 1]
+    if not (always_open or weekly):
+        days, ends = _fold_weekends(days, ends)
     annualization = WEEKS if weekly else CALENDAR_DAYS if always_open else TRADING_DAYS
-    return EquityCurve(annualization, daily, worst, longest / DAY_NS, total / stamps.size)
+    return EquityCurve(annualization, ends, worst, longest / DAY_NS, total / stamps.size, days)
 
 
 def warm_up() -> None:
@@ -62,10 +66,10 @@ def warm_up() -> None:
     _ = scan.compiled
 
 
-def _fold_weekends(days: NDArray[np.int64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Drop the end of each day that is followed by another of the same trading day."""
+def _fold_weekends(days: NDArray[np.int64], ends: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Drop each day, and its end, that is followed by another of the same trading day."""
     weekday = (days + 3) % 7
     trading_day = days + np.maximum(7 - weekday, 0) * (weekday >= 5)
     last_of_day = np.ones(ends.size, np.bool_)
     last_of_day[1:-1] = trading_day[1:] != trading_day[:-1]
-    return ends[last_of_day]
+    return trading_day[last_of_day[1:]], ends[last_of_day]

@@ -198,3 +198,10 @@ def test_any_curve_agrees_with_a_plain_reading(hours: list[int], values: list[fl
             if recovered:
                 longest = max(longest, later[min(recovered, len(later) - 1)][0] - since)
     assert measured.underwater_days == pytest.approx(longest / DAY_NS)
+
+
+def test_each_value_knows_the_trading_day_it_ends() -> None:
+    measured = after_a_week(FRIDAY + 2 * DAY + 22 * HOUR, FRIDAY + 3 * DAY + HOUR)
+    monday = int(stamps(MONDAY)[0] // DAY_NS)
+    assert measured.days.tolist() == [monday + day for day in (0, 1, 2, 3, 4, 7)]
+    assert len(measured.days) == len(measured.daily) - 1
