@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -45,4 +46,5 @@ def rolling_sharpe(returns: NDArray[np.float64], window: int, annualization: int
         varies = spread > _NO_SPREAD * np.abs(rows).max(axis=1)
         into = ratios[window - 1 + first : window - 1 + first + len(rows)]
         np.divide(rows.mean(axis=1), spread, out=into, where=varies)
-    return ratios * np.sqrt(annualization)
+    ratios *= math.sqrt(annualization)
+    return ratios

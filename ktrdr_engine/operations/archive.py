@@ -233,6 +233,10 @@ class Archive(Protocol):
         """Return rows of a table kept beside a finished operation; None without such a table."""
         ...
 
+    def columns(self, operation_id: str, name: str) -> Table | None:
+        """Return a whole table kept beside a finished operation, as columns; None without such a table."""
+        ...
+
     def close(self) -> None:
         """Let go of everything held open."""
         ...
@@ -344,6 +348,11 @@ class MemoryArchive:
         """Return rows of a table."""
         kept = self._kept.get(operation_id)
         return table_page(kept.tables[name], offset, limit) if kept and name in kept.tables else None
+
+    def columns(self, operation_id: str, name: str) -> Table | None:
+        """Return a whole table."""
+        kept = self._kept.get(operation_id)
+        return kept.tables.get(name) if kept else None
 
     def close(self) -> None:
         """Do nothing."""

@@ -11,6 +11,7 @@ from ktrdr_engine.operations.models import (
     OperationPage,
     OperationStatus,
     OperationType,
+    Table,
     TablePage,
 )
 
@@ -78,6 +79,17 @@ class ClientCalls(Lifecycle):
             InvalidRequest: The offset or the limit (1..10,000) is out of range.
         """
         return await self._reading.table(await self.get_operation(operation_id), name, offset, limit)
+
+    async def get_operation_columns(self, operation_id: str, name: str) -> Table:
+        """Return a whole result table as equally long columns.
+
+        Numbers and stamps are arrays where the table is kept here; from a worker they are lists of plain values,
+        undefined numbers None and stamps ISO-8601 UTC.
+
+        Raises:
+            OperationNotFound, OperationConflict, WorkerUnavailable: As `get_operation_table`.
+        """
+        return await self._reading.columns(await self.get_operation(operation_id), name)
 
     async def cancel_operation(self, operation_id: str, reason: str | None = None) -> Operation:
         """Ask an operation to stop and return it as it is then; a finished one is returned unchanged.

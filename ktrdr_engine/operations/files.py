@@ -10,14 +10,16 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ktrdr_engine.errors import EngineError, StorageError
 from ktrdr_engine.operations.history import FinishedHistory
-from ktrdr_engine.operations.models import Table, TablePage, to_json
+from ktrdr_engine.operations.models import Column, Table, TablePage, to_json
 from ktrdr_engine.operations.tables import check_rows, iso_utc, plain_values, rows_page
+
+ReadT = TypeVar("ReadT")
 
 logger = logging.getLogger(__name__)
 _ROWS_IN_A_GROUP = 65_536
@@ -83,13 +85,24 @@ class ResultFiles:
             StorageError: The file is damaged.
         """
         check_rows(offset, limit)
+        return self._read(operation_id, name, lambda path: _read_rows(path, offset, limit))
+
+    def columns(self, operation_id: str, name: str) -> Table | None:
+        """Return a whole stored table as columns, numbers and stamps as arrays; None if there is no such table.
+
+        Raises:
+            StorageError: The file is damaged.
+        """
+        return self._read(operation_id, name, _read_columns)
+
+    def _read(self, operation_id: str, name: str, reader: Callable[[Path], ReadT]) -> ReadT | None:
         path = self._folder / operation_id / f"{name}.parquet"
         if not name.isidentifier() or not path.is_file():
             return None
         import pyarrow as pa
 
         try:
-            return _read_rows(path, offset, limit)
+            return reader(path)
         except (OSError, pa.ArrowException) as error:
             raise StorageError(
                 f"{path} cannot be read ({error}): run the operation again.", details={"path": str(path)}
@@ -146,6 +159,18 @@ def _read_rows(path: Path, offset: int, limit: int) -> TablePage:
         groups = list(range(first, min(last + 1, file.num_row_groups)))
         rows = file.read_row_groups(groups).slice(offset - first * _ROWS_IN_A_GROUP, limit)
     return rows_page({name: _plain_column(rows[name]) for name in rows.column_names}, total, offset)
+
+
+def _read_columns(path: Path) -> dict[str, Column]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        table = file.read()
+    return {
+        name: column.to_pylist() if pa.types.is_string(column.type) else column.to_numpy()
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
 
 
 def _plain_column(column: Any) -> list[Any]:

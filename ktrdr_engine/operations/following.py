@@ -6,6 +6,7 @@ Asked by `client_calls`; what a followed operation's state is pulled from is a `
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Final
 
 from ktrdr_engine.errors import InvalidRequest, OperationConflict, OperationNotFound
 from ktrdr_engine.operations.archive import Adopted, Archive, CancelRequest
@@ -13,6 +14,8 @@ from ktrdr_engine.operations.models import Operation, OperationStatus, TablePage
 from ktrdr_engine.operations.records import Record, Records
 from ktrdr_engine.operations.sources import RemoteProxy, RemoteSource
 from ktrdr_engine.operations.transitions import Transitions
+
+_ROWS_IN_A_PAGE: Final = 10_000
 
 Connect = Callable[[str], RemoteProxy]
 """Returns the connection to the worker at an address."""
@@ -43,6 +46,23 @@ class Following:
         adopted = await self._transitions.stored(self._archive.adopt, operation_id)
         # Another reader may have been quicker meanwhile.
         return self._records.live.get(operation_id) or (self._follow(adopted, self._connect) if adopted else None)
+
+    async def columns(self, operation: Operation, name: str) -> dict[str, list[Any]] | None:
+        """Return a whole table that only the worker has, page by page; None as for `table`.
+
+        Raises:
+            WorkerUnavailable: The worker does not answer.
+        """
+        page = await self.table(operation, name, 0, _ROWS_IN_A_PAGE)
+        if page is None:
+            return None
+        columns: dict[str, list[Any]] = {column: [] for column in (page.rows[0] if page.rows else ())}
+        while page is not None and page.rows:
+            for column, values in columns.items():
+                values += [row[column] for row in page.rows]
+            read = page.offset + page.returned
+            page = await self.table(operation, name, read, _ROWS_IN_A_PAGE) if read < page.total else None
+        return columns
 
     async def table(self, operation: Operation, name: str, offset: int, limit: int) -> TablePage | None:
         """Return rows of a table that only the worker has; None for a local operation, or one it knows no more of.

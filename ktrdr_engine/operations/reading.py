@@ -11,6 +11,7 @@ from ktrdr_engine.operations.models import (
     MetricsPage,
     Operation,
     OperationPage,
+    Table,
     TablePage,
     checked_operation_id,
 )
@@ -102,18 +103,41 @@ class Reading:
             InvalidRequest: The offset or the limit is out of range.
         """
         operation_id = operation.operation_id
-        record = self._records.live.get(operation_id)
-        if record is not None and record.unsaved is not None and name in record.unsaved.tables:
-            return table_page(record.unsaved.tables[name], offset, limit)
+        if (unsaved := self._unsaved(operation_id, name)) is not None:
+            return table_page(unsaved, offset, limit)
         page = await self._transitions.stored(self._archive.table, operation_id, name, offset, limit)
         page = page or await self._following.table(operation, name, offset, limit)
         if page is None:
-            when = "" if operation.status.is_final else " yet: tables are there once it has ended"
-            raise OperationConflict(
-                f"{operation_id} is {operation.status} and has no table {name!r}{when}.",
-                details={"operation_id": operation_id, "table": name},
-            )
+            raise _no_table(operation, name)
         return page
+
+    async def columns(self, operation: Operation, name: str) -> Table:
+        """Return a whole result table.
+
+        Raises:
+            OperationConflict: There is no such table, or not yet.
+        """
+        operation_id = operation.operation_id
+        if (unsaved := self._unsaved(operation_id, name)) is not None:
+            return unsaved
+        columns = await self._transitions.stored(self._archive.columns, operation_id, name)
+        if columns is None:
+            columns = await self._following.columns(operation, name)
+        if columns is None:
+            raise _no_table(operation, name)
+        return columns
+
+    def _unsaved(self, operation_id: str, name: str) -> Table | None:
+        record = self._records.live.get(operation_id)
+        return record.unsaved.tables.get(name) if record is not None and record.unsaved is not None else None
+
+
+def _no_table(operation: Operation, name: str) -> OperationConflict:
+    when = "" if operation.status.is_final else " yet: tables are there once it has ended"
+    return OperationConflict(
+        f"{operation.operation_id} is {operation.status} and has no table {name!r}{when}.",
+        details={"operation_id": operation.operation_id, "table": name},
+    )
 
 
 def not_found(operation_id: str) -> OperationNotFound:

@@ -24,6 +24,7 @@ from ktrdr_engine.operations.models import (
     Operation,
     OperationStatus,
     OperationSummary,
+    Table,
     TablePage,
     utc_now,
 )
@@ -180,6 +181,10 @@ class OperationStore:
     def table(self, operation_id: str, name: str, offset: int, limit: int) -> TablePage | None:
         """Return rows of a table kept beside a finished operation."""
         return self._files.table(operation_id, name, offset, limit)
+
+    def columns(self, operation_id: str, name: str) -> Table | None:
+        """Return a whole table kept beside a finished operation."""
+        return self._files.columns(operation_id, name)
 
     def close(self) -> None:
         """Close the database and let go of the process's lock."""

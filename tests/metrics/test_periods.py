@@ -27,7 +27,7 @@ def measured(days: list[str], equity: list[float]) -> MonthlyReturns:
 @given(seed=st.integers(0, 2**32 - 1), bars=st.integers(2, 400), hours=st.integers(1, 200))
 def test_they_agree_with_pandas(seed: int, bars: int, hours: int) -> None:
     index = pd.date_range("2019-11-03 05:00", periods=bars, freq=f"{hours}h")
-    equity = CAPITAL * np.cumprod(1 + np.random.default_rng(seed).normal(0, 0.02, bars))
+    equity = CAPITAL * np.cumprod(1 + np.random.default_rng(seed).normal(0, 0.02, bars), dtype=np.float64)
     ours = monthly_returns(index.as_unit("ns").asi8, equity, CAPITAL)
     months = pd.Series(equity, index).resample("ME").last().dropna()
     expected = months.pct_change()
@@ -40,7 +40,7 @@ def test_they_agree_with_pandas(seed: int, bars: int, hours: int) -> None:
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_months_of_a_year_compound_to_its_total(seed: int) -> None:
     index = pd.date_range("2019-02-01", periods=60, freq="20D")
-    equity = CAPITAL * np.cumprod(1 + np.random.default_rng(seed).normal(0, 0.05, 60))
+    equity = CAPITAL * np.cumprod(1 + np.random.default_rng(seed).normal(0, 0.05, 60), dtype=np.float64)
     ours = monthly_returns(index.as_unit("ns").asi8, equity, CAPITAL)
     np.testing.assert_allclose(np.nanprod(1 + ours.returns, axis=1) - 1, ours.totals, rtol=0, atol=1e-9)
 
