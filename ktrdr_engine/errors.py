@@ -10,7 +10,8 @@ KtrdrError
  │       └─ ModelExists          it is there already
  ├─ OperationNotFound        ask differently
  ├─ OperationConflict        ask differently: the operation is not in a state for that
- │   └─ ShuttingDown           this process takes no new work
+ │   ├─ ShuttingDown           this process takes no new work
+ │   └─ NothingToShow          it left nothing that could be drawn
  ├─ QueueFull                wait
  ├─ WorkerUnavailable        wait
  │   └─ WorkerDefect           what answers there does not answer as a worker does
@@ -95,6 +96,12 @@ class ShuttingDown(OperationConflict):
     """This process takes no new work, because it is about to end."""
 
     code = "shutting_down"
+
+
+class NothingToShow(OperationConflict):
+    """The operation left nothing, or nothing yet, that could be drawn or reported."""
+
+    code = "nothing_to_show"
 
 
 class QueueFull(KtrdrError):

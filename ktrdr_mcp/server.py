@@ -15,6 +15,7 @@ from ktrdr_engine import __version__
 from ktrdr_mcp.completions import add_completions
 from ktrdr_mcp.resources import add_resources
 from ktrdr_mcp.tools.backtesting import backtesting_tools
+from ktrdr_mcp.tools.charts import chart_tools
 from ktrdr_mcp.tools.operations import operations_tools
 
 if TYPE_CHECKING:
@@ -55,7 +56,11 @@ def create_server(
         title="ktrdr backtesting lab",
         version=__version__,
         instructions=INSTRUCTIONS,
-        tools=[*backtesting_tools(application.backtesting), *operations_tools(application.operations)],
+        tools=[
+            *backtesting_tools(application.backtesting),
+            *operations_tools(application.operations),
+            *chart_tools(application),
+        ],
         log_level="WARNING",
         lifespan=connection,
         # Nothing here ever changes while connected, so no change notifications are promised.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ktrdr_engine.backtesting.models import BacktestRequest
 from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
+from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.errors import DataError, OperationCancelled, StrategyError, did_you_mean
 from ktrdr_engine.operations.archive import Archive
 from ktrdr_engine.operations.cancellation import CancellationToken
@@ -135,6 +136,7 @@ class HeldApplication:
         self.operations = operations
         self.backtesting = HeldBacktesting(operations)
         self.strategies = HeldStrategies()
+        self.bars = BarStore(())
         self.start_routes = (self.backtesting.start_route,)
         self.loading: Callable[[], object] = lambda: None
 

@@ -1,0 +1,191 @@
+"""A figure in a theme, its axes, and the PNG it becomes: matplotlib without any global state.
+
+Guarantees: nothing is shared between two canvases, so that any number of threads may draw at once.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrdr_engine.charts.decimation import extremes
+from ktrdr_engine.charts.theme import Theme
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH: Final = 1_200
+"""Pixels; a chat shows the picture at about half of that, so nothing is smaller than `SMALL`."""
+SMALL: Final = 9.5
+NORMAL: Final = 10.5
+LARGE: Final = 13.0
+_DPI: Final = 144
+_COLUMNS: Final = 1_000  # pixels that a line has to itself
+_MAX_BYTES: Final = 200_000
+_MANY_TIMES: Final = 8
+
+
+class Canvas:
+    """A picture in the making.
+
+    Args:
+        theme: Its colours.
+        height: Pixels.
+        ratios: Of the heights of the panes, top to bottom.
+        share_x: All panes have one time axis.
+    """
+
+    def __init__(self, theme: Theme, height: int, ratios: Sequence[float] = (1,), *, share_x: bool = False) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+        self.theme = theme
+        layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.06)
+        self.figure: Figure = Figure((WIDTH / _DPI, height / _DPI), _DPI, facecolor=theme.ground, layout=layout)
+        FigureCanvasAgg(self.figure)
+        made = self.figure.subplots(
+            len(ratios), 1, sharex=share_x, squeeze=False, gridspec_kw={"height_ratios": list(ratios)}
+        )
+        self.panes: list[Axes] = list(made[:, 0])
+        for pane in self.panes:
+            self._dress(pane)
+
+    def head(self, title: str, below: str) -> None:
+        """Write what the picture is about above it, and one line of facts below that."""
+        self.figure.suptitle(
+            plain(title), x=0.012, ha="left", color=self.theme.ink, fontsize=LARGE, fontweight="bold", parse_math=False
+        )
+        self.panes[0].annotate(
+            plain(below),
+            (0.012, 1),
+            xycoords=("figure fraction", "axes fraction"),
+            xytext=(0, 26),
+            textcoords="offset points",
+            color=self.theme.quiet,
+            fontsize=SMALL,
+            parse_math=False,
+        )
+
+    def label(self, pane: Axes, text: str) -> None:
+        """Write above a pane what it shows."""
+        pane.set_title(plain(text), loc="left", color=self.theme.ink, fontsize=NORMAL, pad=7, parse_math=False)
+
+    def legend(self, pane: Axes, handles: Sequence[Any] | None = None) -> None:
+        """Name the lines of a pane at its right, above it, where they hide nothing."""
+        extra = {"handles": handles} if handles is not None else {}
+        pane.legend(
+            loc="lower right", bbox_to_anchor=(1, 1.005), ncols=6, frameon=False, fontsize=SMALL,
+            labelcolor=self.theme.ink, handlelength=1.6, columnspacing=1.4, borderaxespad=0, borderpad=0.25, **extra,
+        )  # fmt: skip
+
+    def line(self, pane: Axes, stamps: NDArray[np.int64], values: NDArray[np.float64], **style: Any) -> None:
+        """Draw a line over time, however long: of each pixel column its extremes."""
+        chosen = extremes(values, _COLUMNS)
+        pane.plot(dates(stamps[chosen]), values[chosen], **style)
+
+    def time_axis(self, pane: Axes) -> None:
+        """Give a pane dates in UTC, as few as are readable."""
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator = AutoDateLocator(tz=UTC, minticks=4, maxticks=8)  # type: ignore[no-untyped-call]  # matplotlib leaves it untyped
+        pane.xaxis.set_major_locator(locator)
+        formatter = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]  # as above
+        pane.xaxis.set_major_formatter(formatter)
+        pane.set_xlabel("UTC", color=self.theme.quiet, fontsize=SMALL, loc="right", labelpad=1)
+        pane.xaxis.get_offset_text().set(color=self.theme.quiet, fontsize=SMALL)
+
+    def numbers(self, pane: Axes, *, axis: Literal["x", "y"] = "y", unit: Literal["", "%"] = "") -> None:
+        """Give an axis few round numbers, all with the decimals that tell them apart; "%" takes fractions."""
+        from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+        chosen = pane.yaxis if axis == "y" else pane.xaxis
+        factor = 100 if unit else 1
+
+        def text(value: float, _: object) -> str:
+            decimals = _decimals([tick * factor for tick in chosen.get_majorticklocs()])
+            return f"{value * factor:,.{decimals}f} {unit}".strip().replace("-", "−")
+
+        chosen.set_major_formatter(FuncFormatter(text))
+        chosen.set_major_locator(MaxNLocator(5 if axis == "y" else 7, steps=[1, 2, 2.5, 5, 10]))
+
+    def logarithmic(self, pane: Axes) -> None:
+        """Let equal ratios take equal heights."""
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+        pane.set_yscale("log")
+        pane.yaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
+        pane.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}"))
+        pane.yaxis.set_minor_locator(NullLocator())
+
+    def png(self) -> bytes:
+        """Return the picture, at most 200 KB."""
+        buffer = io.BytesIO()
+        # No software name in it: the same picture is the same bytes.
+        self.figure.savefig(buffer, format="png", facecolor=self.theme.ground, metadata={"Software": None})
+        content = buffer.getvalue()
+        return content if len(content) <= _MAX_BYTES else _made_to_fit(content)
+
+    def _dress(self, pane: Axes) -> None:
+        theme = self.theme
+        pane.set_facecolor(theme.ground)
+        pane.grid(visible=True, color=theme.grid, linewidth=0.8)
+        pane.set_axisbelow(True)
+        pane.tick_params(colors=theme.quiet, labelsize=SMALL, length=0)
+        for side, spine in pane.spines.items():
+            spine.set_visible(side == "bottom")
+            spine.set_color(theme.quiet)
+        pane.margins(x=0.01)
+
+
+def dates(stamps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return ns UTC as matplotlib counts time: days since 1970."""
+    return stamps / 86_400e9
+
+
+def percent(value: float, decimals: int | None = None) -> str:
+    """Return a fraction as a percentage with a true minus sign, with as many decimals as its size asks for."""
+    if decimals is None:
+        decimals = 0 if abs(value) >= 0.1 or value == 0 else 1 if abs(value) >= 0.01 else 2
+    return f"{value * 100:.{decimals}f} %".replace("-", "−")
+
+
+def money(value: float) -> str:
+    """Return an amount or a price with the digits it needs."""
+    size = abs(value)
+    decimals = 0 if size >= 1_000 else 2 if size >= 10 else 4
+    return f"{value:,.{decimals}f}".replace("-", "−")
+
+
+def spans_many_times(*lines: NDArray[np.float64]) -> bool:
+    """Return whether values above 0 differ so much that only a logarithmic axis shows them all."""
+    low, high = min(float(line.min()) for line in lines), max(float(line.max()) for line in lines)
+    return low > 0 and high / low > _MANY_TIMES
+
+
+def _decimals(ticks: Sequence[float]) -> int:
+    return next((count for count in range(6) if all(abs(tick - round(tick, count)) < 1e-9 for tick in ticks)), 6)
+
+
+def plain(text: str) -> str:
+    """Return `text` with what the built-in font cannot draw replaced."""
+    return "".join(letter if ord(letter) < 0x250 or letter in "−–·→" else "?" for letter in text)
+
+
+def _made_to_fit(png: bytes) -> bytes:
+    """Return the picture in 64 colours and, if that is not enough, smaller."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    while True:
+        buffer = io.BytesIO()
+        image.quantize(64).save(buffer, "PNG", optimize=True)
+        if len(buffer.getvalue()) <= _MAX_BYTES:
+            return buffer.getvalue()
+        image = image.resize((image.width * 2 // 3, image.height * 2 // 3))

@@ -1,0 +1,112 @@
+"""How the trades came out: their returns, what they went through on the way, and what ended them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ktrdr_engine.charts.canvas import SMALL, Canvas, money
+from ktrdr_engine.charts.decimation import one_each
+from ktrdr_engine.charts.run import Run, Trades
+from ktrdr_engine.charts.theme import Theme
+from ktrdr_engine.charts.wording import extent, period, sentence, signed, trading
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_POINTS: Final = 2_000
+_BINS: Final = 40
+
+
+def draw(run: Run, theme: Theme) -> bytes:
+    """Return the picture as PNG; the run has at least one trade."""
+    trades = run.trades
+    excursions = trades.mae is not None and trades.mfe is not None
+    canvas = Canvas(theme, 1_000 if excursions else 720, (3, 3, 2) if excursions else (3, 2))
+    canvas.head(run.name, " · ".join(part for part in (f"{period(run)} UTC", trading(run), extent(run)) if part))
+    _distribution(canvas, canvas.panes[0], trades)
+    if excursions:
+        _excursions(canvas, canvas.panes[1], trades)
+    _reasons(canvas, canvas.panes[-1], trades)
+    return canvas.png()
+
+
+def describe(run: Run) -> str:
+    """Return what the picture shows, in words."""
+    gain = run.trades.gain
+    spread = f"median return {signed(float(np.median(gain)))}, from {signed(gain.min())} to {signed(gain.max())}"
+    reasons = ", ".join(f"{name} {count} ({money(total)})" for name, count, total in by_reason(run.trades))
+    return " ".join(
+        (
+            sentence(f"Trades of {run.name}, {period(run)} UTC", extent(run)),
+            sentence(trading(run), spread),
+            sentence(f"profit by exit reason, in account currency: {reasons}"),
+        )
+    )
+
+
+def by_reason(trades: Trades) -> list[tuple[str, int, float]]:
+    """Return each exit reason with its number of trades and their profit, the most frequent first."""
+    reasons = np.array(trades.exit_reason)
+    found = [
+        (str(name), int((reasons == name).sum()), float(trades.pnl[reasons == name].sum())) for name in set(reasons)
+    ]
+    return sorted(found, key=lambda one: (-one[1], one[0]))
+
+
+def _distribution(canvas: Canvas, pane: Axes, trades: Trades) -> None:
+    theme = canvas.theme
+    canvas.label(pane, "Return of each trade (on its entry, after costs)")
+    low, high = min(float(trades.gain.min()), 0.0), max(float(trades.gain.max()), 0.0)
+    width = (high - low or 0.01) / _BINS
+    # Zero is an edge, so that no bar holds gains and losses at once.
+    edges = np.arange(np.floor(low / width), np.ceil(high / width) + 1) * width
+    counts, _ = np.histogram(trades.gain, edges)
+    middles = (edges[:-1] + edges[1:]) / 2
+    colours = np.where(middles >= 0, theme.gain, theme.loss)
+    pane.bar(middles, counts, width * 0.92, color=colours.tolist())
+    median = float(np.median(trades.gain))
+    pane.axvline(median, color=theme.ink, linewidth=1.2, linestyle=(0, (4, 2)), label=f"median {signed(median)}")
+    pane.set_ylabel("trades", color=theme.quiet, fontsize=SMALL)
+    canvas.numbers(pane, axis="x", unit="%")
+    canvas.numbers(pane)
+    canvas.legend(pane)
+
+
+def _excursions(canvas: Canvas, pane: Axes, trades: Trades) -> None:
+    theme = canvas.theme
+    assert trades.mae is not None
+    canvas.label(pane, "Largest loss on the way (MAE) and return of each trade")
+    shown = one_each(trades.gain, _POINTS) if len(trades) > _POINTS else np.arange(len(trades))
+    worst, gain = trades.mae[shown], trades.gain[shown]
+    for label, chosen, marker, colour in (
+        ("gained", gain > 0, "o", theme.gain),
+        ("lost", gain <= 0, "X", theme.loss),
+    ):
+        pane.scatter(
+            worst[chosen], gain[chosen], s=16, marker=marker, color=colour, linewidths=0, alpha=0.8, label=label
+        )
+    pane.axhline(0, color=theme.quiet, linewidth=0.7)
+    pane.set_xlabel("MAE, share of the entry", color=theme.quiet, fontsize=SMALL, loc="right", labelpad=1)
+    pane.set_ylabel("return", color=theme.quiet, fontsize=SMALL)
+    canvas.numbers(pane, axis="x", unit="%")
+    canvas.numbers(pane, unit="%")
+    canvas.legend(pane)
+
+
+def _reasons(canvas: Canvas, pane: Axes, trades: Trades) -> None:
+    theme = canvas.theme
+    canvas.label(pane, "Profit by exit reason (account currency)")
+    reasons = by_reason(trades)
+    names = [f"{name.replace('_', ' ')} ({count:,})" for name, count, _ in reasons]
+    totals = [total for _, _, total in reasons]
+    colours = [theme.gain if total >= 0 else theme.loss for total in totals]
+    bars = pane.barh(range(len(names)), totals, color=colours, height=0.6)
+    pane.bar_label(bars, [money(total) for total in totals], padding=4, color=theme.ink, fontsize=SMALL)
+    pane.set_yticks(range(len(names)), names)
+    pane.tick_params(axis="y", colors=theme.ink)
+    pane.invert_yaxis()
+    pane.axvline(0, color=theme.quiet, linewidth=0.7)
+    pane.margins(x=0.14)
+    canvas.numbers(pane, axis="x")

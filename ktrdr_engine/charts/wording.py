@@ -1,0 +1,78 @@
+"""What charts and reports say of a run in words, so that who cannot see the picture learns the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.charts.canvas import money, percent
+from ktrdr_engine.charts.run import Run, Scope
+from ktrdr_engine.metrics.paths import drawdowns
+
+if TYPE_CHECKING:
+    from ktrdr_engine.operations.models import Operation
+
+
+def period(run: Run) -> str:
+    """Return the first and the last day that the run has reached."""
+    return f"{day(int(run.stamps[0]))} to {day(int(run.stamps[-1]))}"
+
+
+def day(stamp: int) -> str:
+    """Return the UTC day of ns since 1970."""
+    return format_stamp(stamp)[:10]
+
+
+def extent(run: Run) -> str:
+    """Say how much of the run this is, if not all, and whether the model had seen it."""
+    if run.scope is Scope.WHOLE:
+        return "in sample" if run.results.get("in_sample") else ""
+    if run.scope is Scope.PARTIAL:
+        return f"partial: {run.operation.status.lower()} at {day(int(run.stamps[-1]))}"
+    return _so_far(run.operation)
+
+
+def _so_far(operation: Operation) -> str:
+    if operation.status.is_final:
+        return f"ended {operation.status.lower()}: what is known of it"
+    return f"{operation.status.lower()}, {operation.progress.percentage:.0f} % done: what there is so far"
+
+
+def outcome(run: Run) -> str:
+    """Return what became of the money, against buy and hold where the prices are known."""
+    final = float(run.equity[-1])
+    words = f"{money(run.initial_capital)} became {money(final)} ({signed(final / run.initial_capital - 1)})"
+    if run.prices is None:
+        return words
+    return f"{words}; buy and hold without costs {signed(float(run.prices.growth[-1]) - 1)}"
+
+
+def worst(run: Run) -> str:
+    """Return the largest drawdown and when it was deepest."""
+    falls = drawdowns(run.equity, run.initial_capital)
+    deepest = int(np.argmax(falls))
+    if falls[deepest] == 0:
+        return "no drawdown"
+    return f"largest drawdown {percent(float(falls[deepest]), 1)} on {day(int(run.stamps[deepest]))}"
+
+
+def trading(run: Run) -> str:
+    """Return how many trades were closed and how many of them gained."""
+    count = len(run.trades)
+    if not count:
+        return "no closed trades"
+    gained = int((run.trades.pnl > 0).sum())
+    return f"{count:,} closed trade{'s' * (count != 1)}, {percent(gained / count, 0)} gained"
+
+
+def signed(value: float) -> str:
+    """Return a fraction as a percentage with its sign."""
+    return f"{'+' if value > 0 else ''}{percent(value, 1 if abs(value) < 10 else 0)}"
+
+
+def sentence(*parts: str) -> str:
+    """Return clauses as one sentence, empty ones left out."""
+    text = "; ".join(part for part in parts if part)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""

@@ -1,0 +1,161 @@
+"""Pictures: of every kind, in both themes, with the same in words."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ktrdr_engine.charts.canvas import Canvas, percent
+from ktrdr_engine.charts.drawing import Chart, draw, kinds_of
+from ktrdr_engine.charts.epochs import epochs_of
+from ktrdr_engine.charts.gathering import Subject
+from ktrdr_engine.charts.kinds import ChartKind
+from ktrdr_engine.charts.run import Scope
+from ktrdr_engine.charts.theme import THEMES, ThemeName
+from ktrdr_engine.errors import InvalidRequest, NothingToShow
+from ktrdr_engine.operations.models import OperationStatus, OperationType
+from tests.charts.material import epoch_entries, epochs, operation, run
+
+BACKTEST = Subject(operation(), run())
+TRAINING = Subject(operation(kind=OperationType.TRAINING), epochs=epochs())
+
+
+def picture(chart: Chart) -> Image.Image:
+    assert len(chart.png) <= 200_000
+    image = Image.open(io.BytesIO(chart.png))
+    assert (image.format, image.width) == ("PNG", 1_200)
+    return image.convert("RGB")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("kind", ["overview", "monthly", "trades"])
+def test_a_backtest_has_a_picture_of_each_kind_on_the_ground_asked_for(kind: ChartKind, theme: ThemeName) -> None:
+    chart = draw(BACKTEST, kind, theme)
+    assert "#{:02x}{:02x}{:02x}".format(*picture(chart).getpixel((2, 200))) == THEMES[theme].ground  # type: ignore[misc]  # a pixel of RGB is three numbers
+    assert "rsi_mean_reversion on EURUSD 1h" in chart.text
+    assert len(chart.text) < 1_500
+
+
+def test_the_words_of_the_overview_give_the_numbers_of_the_picture() -> None:
+    text = draw(BACKTEST, "overview", "dark").text
+    final = float(run().equity[-1])
+    assert "2017-01-02 to 2017-03-26" in text
+    assert f"{final:,.0f}" in text
+    assert percent(abs(final / 100_000 - 1), 1) in text
+    assert "buy and hold" in text
+    assert "40 closed trades" in text
+
+
+def test_without_prices_there_is_no_price_pane_and_no_buy_and_hold() -> None:
+    with_prices = draw(BACKTEST, "overview", "dark")
+    chart = draw(Subject(operation(), run(with_prices=False)), "overview", "dark")
+    assert picture(chart).height < picture(with_prices).height
+    assert "buy and hold" not in chart.text
+
+
+def test_a_run_that_goes_on_says_so() -> None:
+    made = operation(OperationStatus.RUNNING)
+    chart = draw(Subject(made, run(made=made, scope=Scope.SO_FAR)), "overview", "light")
+    assert "running, 0 % done: what there is so far" in chart.text
+
+
+@pytest.mark.parametrize(
+    ("scope", "status", "words"),
+    [
+        (Scope.PARTIAL, OperationStatus.CANCELLED, "partial: cancelled at 2017-03-26"),
+        (Scope.SO_FAR, OperationStatus.FAILED, "ended failed"),
+        (Scope.WHOLE, OperationStatus.COMPLETED, "in sample"),
+    ],
+)
+def test_what_is_not_the_whole_truth_is_marked(scope: Scope, status: OperationStatus, words: str) -> None:
+    made = operation(status, results={"in_sample": True})
+    assert words in draw(Subject(made, run(made=made, scope=scope)), "monthly", "light").text
+
+
+def test_one_bar_without_a_trade_is_drawn() -> None:
+    subject = Subject(operation(), run(1, 0))
+    assert kinds_of(subject) == ("overview", "monthly")
+    assert "no closed trades" in draw(subject, "overview", "dark").text
+    assert "of 1 months gained" in draw(subject, "monthly", "dark").text
+
+
+def test_ruin_is_drawn() -> None:
+    made = run(3, 0, with_prices=False)
+    made.equity[:] = 50_000, 0, -10_000
+    chart = draw(Subject(operation(), made), "overview", "dark")
+    assert "largest drawdown 100.0 %" in chart.text
+    assert picture(draw(Subject(operation(), made), "monthly", "dark"))
+
+
+def test_a_month_alone_after_ruin_has_no_best_month() -> None:
+    made = run(2, 0, with_prices=False)
+    made.equity[:] = np.nan
+    assert "best month" not in draw(Subject(operation(), made), "monthly", "dark").text
+
+
+def test_thousands_of_trades_are_thinned_and_that_is_said() -> None:
+    subject = Subject(operation(), run(20_000, 5_000))
+    assert "about 60 are marked" in draw(subject, "overview", "dark").text
+    assert picture(draw(subject, "trades", "dark"))
+
+
+def test_more_years_than_fit_are_cut_and_that_is_said() -> None:
+    text = draw(Subject(operation(), run(24 * 366 * 27, 0)), "monthly", "dark").text
+    assert "last 25 years" in text
+    assert "(and 16 years before)" in text
+
+
+def test_a_training_is_drawn_with_its_best_epoch() -> None:
+    chart = draw(TRAINING, "training", "dark")
+    assert "8 epochs · best epoch 3" in chart.text
+    assert "Train loss 1 to 0.125" in chart.text
+    assert "validation accuracy unknown to 92.5 %" in chart.text
+    assert picture(chart).height == 900
+
+
+def test_a_training_of_unknown_metrics_draws_what_numbers_there_are() -> None:
+    entries = [{"epoch": 1, "reward": 0.5}, {"epoch": 2, "reward": 0.75}]
+    made = operation(OperationStatus.RUNNING, OperationType.TRAINING)
+    chart = draw(Subject(made, epochs=epochs_of(made, entries)), "training", "light")
+    assert "reward 0.5 to 0.75" in chart.text.lower()
+    assert "what there is so far" in chart.text
+
+
+def test_the_best_epoch_may_be_named_by_the_results_alone() -> None:
+    made = operation(kind=OperationType.TRAINING, results={"best_epoch": 2})
+    entries = [{key: value for key, value in entry.items() if key != "is_best"} for entry in epoch_entries(60)]
+    assert epochs_of(made, entries).best == 2
+    assert picture(draw(Subject(made, epochs=epochs_of(made, entries)), "training", "light"))
+
+
+def test_a_kind_without_material_names_those_with() -> None:
+    with pytest.raises(InvalidRequest, match="it can show overview, monthly, trades"):
+        draw(BACKTEST, "training", "dark")
+    with pytest.raises(InvalidRequest, match="it can show training"):
+        draw(TRAINING, "overview", "dark")
+    with pytest.raises(NothingToShow, match=r"no chart yet\."):
+        draw(Subject(operation(OperationStatus.PENDING)), "overview", "dark")
+    with pytest.raises(NothingToShow, match=r"no chart\."):
+        draw(Subject(operation(OperationStatus.FAILED)), "overview", "dark")
+
+
+def test_threads_draw_at_once_what_one_draws_alone() -> None:
+    alone = draw(BACKTEST, "overview", "dark").png
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: draw(BACKTEST, "overview", "dark").png, range(4))) == {alone}
+
+
+def test_a_name_that_looks_like_a_formula_is_drawn_as_it_is() -> None:
+    made = operation(strategy_config_path="strategies/$\\frac$ 猫.yaml")
+    chart = draw(Subject(made, run(made=made)), "overview", "dark")
+    assert picture(chart)
+
+
+def test_a_picture_too_large_is_made_to_fit() -> None:
+    canvas = Canvas(THEMES["dark"], 900)
+    canvas.panes[0].imshow(np.random.default_rng(1).random((300, 300, 3)), aspect="auto")
+    assert len(canvas.png()) <= 200_000

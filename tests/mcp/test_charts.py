@@ -1,0 +1,63 @@
+"""Charts through a client: a picture, its words, and the way on."""
+
+from __future__ import annotations
+
+import base64
+
+import anyio
+from mcp_types import CallToolResult, ImageContent
+
+from tests.mcp.conftest import Session, text_of
+
+
+async def test_a_chart_is_a_picture_with_the_same_in_words(session: Session) -> None:
+    operation_id = await session.start("QUICK")
+    await session.call("get_operation", operation_id=operation_id, wait_seconds=15)
+    result = await session.call("plot_operation", operation_id=operation_id)
+    assert not result.is_error, text_of(result)
+    picture, _ = result.content
+    assert isinstance(picture, ImageContent)
+    assert picture.mime_type == "image/png"
+    assert base64.b64decode(picture.data).startswith(b"\x89PNG")
+    text = text_of(result)
+    assert "rsi_mean_reversion on QUICK 1h" in text
+    assert f"Next: plot_operation(operation_id='{operation_id}', kind='monthly') (also trades)" in text
+    assert len(text) < 2_000
+    assert result.structured_content == {"kind": "overview", "kinds": ["overview", "monthly", "trades"]}
+
+
+async def test_a_running_backtest_is_drawn_as_far_as_it_is(session: Session) -> None:
+    operation_id = await session.start("HELD")
+    assert await anyio.to_thread.run_sync(session.engine.running.wait, 8)
+    result = await session.call("plot_operation", operation_id=operation_id, kind="trades", theme="light")
+    assert "what there is so far" in text_of(result)
+
+
+async def test_the_server_answers_while_it_draws(session: Session) -> None:
+    operation_id = await session.start("QUICK")
+    await session.call("get_operation", operation_id=operation_id, wait_seconds=15)
+    answered: list[CallToolResult] = []
+
+    async def ask() -> None:
+        answered.append(await session.call("list_operations"))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        drawn = await session.call("plot_operation", operation_id=operation_id)
+    assert not drawn.is_error
+    assert not answered[0].is_error
+
+
+async def test_a_kind_that_cannot_be_shown_names_those_that_can(session: Session) -> None:
+    operation_id = await session.start("QUICK")
+    await session.call("get_operation", operation_id=operation_id, wait_seconds=15)
+    refusal = await session.refusal("plot_operation", operation_id=operation_id, kind="training")
+    assert "it can show overview, monthly, trades" in refusal
+
+
+async def test_what_is_no_kind_no_theme_or_no_operation_is_refused(session: Session) -> None:
+    refusal = await session.refusal("plot_operation", operation_id="op_x", kind="overviews", theme="blue")
+    assert "Did you mean 'overview'?" in refusal
+    assert "theme" in refusal
+    unknown = await session.refusal("plot_operation", operation_id="op_backtest_20250103_aaaaaaaaaa")
+    assert "Call list_operations" in unknown
