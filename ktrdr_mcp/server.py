@@ -30,7 +30,8 @@ The main job:
    ktrdr://operations/{operation_id}/trades, /equity and /results hold them whole.
 Shipped and ready: strategies/rsi_mean_reversion.yaml on EURUSD 1h, 2017-01-02 to 2017-12-29. A wrong name is answered
 with the names that exist. ktrdr://strategies/{name} shows a strategy.
-Ratios are fractions: 0.02 is 2 %. cancel stops an operation, list_operations finds earlier ones. Errors say what to
+Ratios are fractions: 0.02 is 2 %. cancel stops an operation, list_operations finds earlier ones, plot_operation draws
+one. Errors say what to
 repair: correct the call and repeat it."""
 
 

@@ -9,7 +9,7 @@ from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.charts.columns import from_entries
 from ktrdr_engine.charts.run import Prices, Scope, Trades, finished_run, is_of_run, run_so_far
-from ktrdr_engine.operations.models import OperationStatus
+from ktrdr_engine.operations.models import OperationStatus, Table
 from tests.charts.material import HOUR, START, operation, run, stamps
 
 TRADE = {
@@ -26,8 +26,8 @@ TRADE = {
 
 
 def test_rows_from_a_worker_and_columns_from_a_file_are_the_same() -> None:
-    near = {"timestamp": np.array([START, START + HOUR], "datetime64[ns]"), "equity": np.array([1.0, np.nan])}
-    far = {"timestamp": ["2017-01-02T00:00:00Z", "2017-01-02T01:00:00Z"], "equity": [1.0, None]}
+    near: Table = {"timestamp": np.array([START, START + HOUR], "datetime64[ns]"), "equity": np.array([1.0, np.nan])}
+    far: Table = {"timestamp": ["2017-01-02T00:00:00Z", "2017-01-02T01:00:00Z"], "equity": [1.0, None]}
     for table in (near, far):
         made = finished_run(operation(), table, {})
         assert made is not None
@@ -48,7 +48,7 @@ def test_a_run_that_never_reached_a_bar_is_none() -> None:
 
 
 def test_partial_results_are_a_partial_run() -> None:
-    table = {"timestamp": np.array([START], "datetime64[ns]"), "equity": [1.0]}
+    table: Table = {"timestamp": np.array([START], "datetime64[ns]"), "equity": [1.0]}
     made = finished_run(operation(results={"partial": True, "initial_capital": 5.0}), table, {})
     assert made is not None
     assert (made.scope, made.initial_capital) == (Scope.PARTIAL, 5.0)

@@ -12,6 +12,9 @@ from mcp_types import CallToolResult, TextContent
 from ktrdr_mcp.server import create_server
 from tests.mcp.held import HeldApplication, HeldBacktesting, open_held
 
+TOOLS = ["start_backtest", "get_operation", "get_metrics", "cancel", "list_operations", "plot_operation"]
+"""As the server lists them."""
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -19,7 +19,7 @@ from mcp_types import TextResourceContents
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.store import OperationStore
 from ktrdr_mcp import demo
-from tests.mcp.conftest import backtest_of, text_of
+from tests.mcp.conftest import TOOLS, backtest_of, text_of
 from tests.mcp.wire import LEGACY
 from tests.mcp.wire import server as process
 from tests.worker_app.process import Worker, worker_process
@@ -76,7 +76,7 @@ async def start(client: Client, symbol: str) -> str:
 @pytest.mark.parametrize("path", PATHS)
 async def test_an_agent_does_the_main_job(real: Worker, path: str, mode: str) -> None:
     async with connected(real, path, mode) as client:
-        assert len((await client.list_tools()).tools) == 5
+        assert len((await client.list_tools()).tools) == len(TOOLS)
         operation_id = (await ask(client, "start_backtest", **demo.BACKTEST))["operation_id"]
         operation = await ask(client, "get_operation", operation_id=operation_id, wait_seconds=15)
         assert operation["status"] == "COMPLETED"

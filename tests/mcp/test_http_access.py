@@ -13,6 +13,7 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
 from ktrdr_mcp.main import main
+from tests.mcp.conftest import TOOLS
 from tests.worker_app.process import Worker, worker_process
 
 TOKEN = "s3cret"
@@ -101,9 +102,9 @@ async def test_a_client_with_the_token_speaks_both_transports(closed_server: Wor
         httpx2.AsyncClient(headers=WITH_TOKEN) as http,
         Client(streamable_http_client(f"{closed_server.url}/mcp", http_client=http), mode=mode) as client,
     ):
-        assert len((await client.list_tools()).tools) == 5
+        assert len((await client.list_tools()).tools) == len(TOOLS)
     async with Client(sse_client(f"{closed_server.url}/sse", headers=WITH_TOKEN), mode=mode) as client:
-        assert len((await client.list_tools()).tools) == 5
+        assert len((await client.list_tools()).tools) == len(TOOLS)
 
 
 @pytest.mark.parametrize("transport", ["streamable-http", "sse"])

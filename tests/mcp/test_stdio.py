@@ -13,7 +13,7 @@ from ktrdr_engine.operations.models import OperationPage
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.store import OperationStore
 from ktrdr_mcp.main import main
-from tests.mcp.conftest import backtest_of
+from tests.mcp.conftest import TOOLS, backtest_of
 from tests.mcp.wire import ROOT, Wire, server
 
 HELD = "tests.mcp.held_server"
@@ -125,7 +125,7 @@ def test_a_line_that_is_no_json_does_not_end_the_session(tmp_path: Path) -> None
         wire.greet()
         wire.send("hello?")
         wire.send('{"jsonrpc": "2.0", "id": 5}')
-        assert len(wire.ask("tools/list")["tools"]) == 5
+        assert len(wire.ask("tools/list")["tools"]) == len(TOOLS)
 
 
 def test_the_real_server_greets_and_lists_its_tools(tmp_path: Path) -> None:

@@ -10,15 +10,14 @@ from ktrdr_engine.errors import StorageError
 from ktrdr_engine.operations.archive import MemoryArchive, WorkerLink
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType
 from ktrdr_mcp.server import create_server
-from tests.mcp.conftest import Session, backtest_of, text_of
+from tests.mcp.conftest import TOOLS, Session, backtest_of, text_of
 from tests.mcp.held import RESULTS, open_held
 
-TOOLS = ["start_backtest", "get_operation", "get_metrics", "cancel", "list_operations"]
 SMALL = 2_000
 LARGE = 20_000
 
 
-async def test_the_five_tools_come_in_the_order_an_agent_meets_them(session: Session) -> None:
+async def test_the_tools_come_in_the_order_an_agent_meets_them(session: Session) -> None:
     tools = (await session.client.list_tools()).tools
     assert [tool.name for tool in tools] == TOOLS
 
@@ -41,6 +40,7 @@ async def test_only_cancel_may_destroy_and_only_looking_is_read_only(session: Se
         "get_operation",
         "get_metrics",
         "list_operations",
+        "plot_operation",
     ]
 
 
@@ -86,13 +86,14 @@ async def test_the_arguments_of_the_other_tools_are_those_of_the_contract(sessio
         "get_metrics": {"operation_id": required, "cursor": 0, "limit": 50},
         "cancel": {"operation_id": required, "reason": None},
         "list_operations": {"status": None, "operation_type": None, "limit": 20, "offset": 0},
+        "plot_operation": {"operation_id": required, "kind": "overview", "theme": "dark"},
     }
 
 
 async def test_the_listing_costs_little_context(session: Session) -> None:
     tools = (await session.client.list_tools()).tools
     listing = json.dumps([tool.model_dump(mode="json", exclude_none=True) for tool in tools])
-    assert len(listing) < 12_000
+    assert len(listing) < 24_500  # 7,000 tokens
 
 
 async def test_the_instructions_lead_through_the_main_job_in_few_words(session: Session) -> None:
