@@ -23,6 +23,7 @@ from ktrdr_engine.inference.bundle import ModelBundle, load_bundle, save_bundle
 from ktrdr_engine.inference.library import ModelLibrary
 from ktrdr_engine.inference.metadata import CLASSES
 from ktrdr_engine.strategy.library import Strategy, StrategyLibrary
+from ktrdr_engine.training.markets import load_series
 from ktrdr_engine.training.trainer import train
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -54,8 +55,7 @@ class Project(NamedTuple):
 def retrain(project: Project, strategy: Strategy) -> ModelBundle:
     """Train one strategy on the symbols it names."""
     data = strategy.config.training_data
-    series = [project.bars.load(symbol, data.timeframes.names[0]) for symbol in data.symbols.names]
-    model = train(strategy, series)
+    model = train(strategy, load_series(project.bars, data.symbols.names, data.timeframes.names))
     # By way of a file, so that what is compared is what would be shipped.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.pt"

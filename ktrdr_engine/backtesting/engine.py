@@ -76,7 +76,9 @@ class BacktestingEngine:
         token.raise_if_cancelled()
         if bridge:
             bridge.announce("Computing features")
-        matrix: FeatureMatrix = build_features(self._job.plan, self._job.window.series)
+        matrix: FeatureMatrix = build_features(
+            self._job.plan, self._job.window.series, [frame.series for frame in self._job.higher]
+        )
         token.raise_if_cancelled()
         if bridge:
             bridge.announce("Predicting")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from ktrdr_engine.errors import InputError, StrategyError
 
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.models import BacktestRequest
+    from ktrdr_engine.bars.frames import Frame
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.bars.window import BarWindow
     from ktrdr_engine.features.plan import FeaturePlan
@@ -28,7 +30,8 @@ class BacktestJob:
     """A request whose every part was found and agrees with the others.
 
     `window.series` starts with the warm-up bars; `window.start` is the first bar of the requested range.
-    `available` is the first and the last bar of all the data there is, ns UTC.
+    `higher` are the bars of the longer timeframes, warm-up included. `available` is the first and the last bar of all
+    the data there is, ns UTC.
     """
 
     request: BacktestRequest
@@ -38,6 +41,7 @@ class BacktestJob:
     plan: FeaturePlan
     window: BarWindow
     available: tuple[int, int]
+    higher: tuple[Frame, ...] = ()
 
     @property
     def bars(self) -> int:
@@ -54,6 +58,7 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
         StrategyError: The strategy is unknown, wrong, or written for another timeframe.
         ModelError: The model is unknown, unsafe, damaged, or made for other features.
     """
+    from ktrdr_engine.bars.frames import frames
     from ktrdr_engine.bars.window import window
 
     first, last = request.range_ns()
@@ -73,9 +78,11 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
         model = models.load(model_path)
         model.require(plan)
     required = strategy.config.training_data.history_required or _SETTLING * plan.warmup
-    settled = len(series) if plan.unsettled else required
+    before = sys.maxsize if plan.unsettled else max(plan.warmup, required)
     with _about("start_date", request.start_date):
-        wanted = window(series, first, last, warmup=max(plan.warmup, settled))
+        wanted = window(series, first, last, warmup=before)
+    with _about("end_date", request.end_date):
+        higher = frames(bars, series, plan.higher, wanted, before)
     return BacktestJob(
         request=request,
         strategy=strategy,
@@ -84,6 +91,7 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
         plan=plan,
         window=wanted,
         available=(int(series.timestamp[0]), int(series.timestamp[-1])),
+        higher=higher,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from ktrdr_engine.simulation.notes import explain
 
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.job import BacktestJob
+    from ktrdr_engine.bars.frames import Frame
+    from ktrdr_engine.bars.series import BarSeries
     from ktrdr_engine.inference.metadata import ModelMetadata, TimeRange
     from ktrdr_engine.simulation.decisions import Decisions
     from ktrdr_engine.simulation.models import SimulationRules
@@ -87,6 +90,9 @@ def _notes_on_job(job: BacktestJob) -> Iterator[str]:
         yield f"In sample: the model was {' and '.join(seen)}, part of this range."
     if series.symbol not in metadata.symbols:
         yield f"The model was trained on {', '.join(metadata.symbols)}, not on {series.symbol}."
+    if job.higher:
+        sources = (f"{frame.series.timeframe} {_source(frame, series)}" for frame in job.higher)
+        yield f"Longer timeframes, seen from their close on: {', '.join(sources)}."
     if metadata.strategy_sha256 != job.strategy.sha256:
         yield "The strategy file has changed since the model was trained on it; their features still agree."
 
@@ -97,6 +103,10 @@ def _seen_again(job: BacktestJob) -> list[str]:
     if job.window.series.symbol not in metadata.symbols:
         return []
     return [f"{what} {used.start} to {used.end}" for what, used in _seen(metadata) if _overlaps(used, job)]
+
+
+def _source(frame: Frame, base: BarSeries) -> str:
+    return f"made from the {base.timeframe} bars" if frame.is_resampled else "from a file of its own"
 
 
 def _seen(metadata: ModelMetadata) -> Iterator[tuple[str, TimeRange]]:
@@ -113,9 +123,17 @@ def _overlaps(used: TimeRange, job: BacktestJob) -> bool:
     return first <= parse_bound(used.end, end=True) and last >= parse_bound(used.start, end=False)
 
 
+def _data_sha256(job: BacktestJob) -> str:
+    """Return the digest of the bars; with several timeframes, that of each one's name and digest, shortest first."""
+    if not job.higher:
+        return job.window.series.sha256()
+    used = (job.window.series, *(frame.series for frame in job.higher))
+    return hashlib.sha256("".join(f"{one.timeframe} {one.sha256()}\n" for one in used).encode()).hexdigest()
+
+
 def _provenance(job: BacktestJob) -> Provenance:
     return Provenance(
-        data_sha256=job.window.series.sha256(),
+        data_sha256=_data_sha256(job),
         strategy_sha256=job.strategy.sha256,
         model_sha256=job.model.sha256,
         seed=job.model.metadata.seed,

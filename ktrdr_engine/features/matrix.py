@@ -6,18 +6,22 @@ not here: raw inputs stand as their indicators gave them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrdr_engine.bars.alignment import newest_closed
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.errors import DataError
 from ktrdr_engine.features.formulas import Column
 from ktrdr_engine.features.fuzzy import check, fill
 from ktrdr_engine.features.indicators import compute
-from ktrdr_engine.features.plan import FeaturePlan, FuzzyInput, MembershipPlan
+from ktrdr_engine.features.plan import FeaturePlan, FuzzyInput, MembershipPlan, RawInput
+
+_Piece = Column | NDArray[np.float32]
 
 _CHUNK = 16_384
 """Rows worked on at once: what fits the processor's second cache."""
@@ -82,38 +86,81 @@ class FeatureMatrix:
         return rows.reshape(stop - start, self.n_features)
 
 
-def build_features(plan: FeaturePlan, series: BarSeries) -> FeatureMatrix:
+def build_features(plan: FeaturePlan, series: BarSeries, higher: Sequence[BarSeries] = ()) -> FeatureMatrix:
     """Compute every feature of the plan over the whole series, at once.
+
+    Args:
+        plan: What to compute.
+        series: The bars decided on; row i of the matrix is what is known at the close of bar i.
+        higher: The bars of each longer timeframe of the plan, in any order. They are computed on their own bars; a row
+            holds the values of the newest one that has closed, NaN before the first.
 
     Raises:
         StrategyError: The plan names an indicator, a function or a parameter that does not exist.
-        DataError: The plan needs bars of further timeframes.
+        DataError: The bars of a timeframe are missing, or cannot be aligned.
     """
-    if plan.higher:
-        raise DataError(f"The features need {', '.join(plan.higher)} bars too, and only {plan.timeframe} were given.")
-    computed = {indicator.id: compute(indicator, series) for indicator in plan.used}
-    writers = list(_writers(plan, computed))
+    writers = list(_writers(plan, _by_timeframe(plan, series, higher)))
     base = np.empty((len(series), len(writers)), dtype=np.float32)
     # A value beyond the range of float32 becomes infinite; whoever decides on the row counts that.
     with np.errstate(over="ignore"):
-        for first in range(0, len(series), _CHUNK):
-            rows = slice(first, first + _CHUNK)
+        for rows in _chunks(len(series)):
             for column, write in enumerate(writers):
                 base[rows, column] = write(rows)
     return FeatureMatrix(plan.names, base, plan.lags)
 
 
-def _writers(plan: FeaturePlan, computed: dict[str, dict[str, Column]]) -> Iterator[Callable[[slice], Column]]:
+class _Computed(NamedTuple):
+    """The indicators of one timeframe, and which of its bars each row sees; None where it is the row's own."""
+
+    bars: int
+    columns: dict[str, dict[str, Column]]
+    seen: NDArray[np.intp] | None
+
+
+def _by_timeframe(plan: FeaturePlan, series: BarSeries, higher: Sequence[BarSeries]) -> dict[str, _Computed]:
+    given = {one.timeframe.value: one for one in higher} | {plan.timeframe: series}
+    missing = [timeframe for timeframe in plan.timeframes if timeframe not in given]
+    if missing:
+        raise DataError(f"{series.symbol}: the features need {', '.join(missing)} bars too. Give them as well.")
+    return {
+        timeframe: _Computed(
+            len(given[timeframe]),
+            {indicator.id: compute(indicator, given[timeframe]) for indicator in plan.used_on(timeframe)},
+            newest_closed(series, given[timeframe]) if timeframe in plan.higher else None,
+        )
+        for timeframe in plan.timeframes
+    }
+
+
+def _chunks(rows: int) -> Iterator[slice]:
+    return (slice(first, first + _CHUNK) for first in range(0, rows, _CHUNK))
+
+
+def _writers(plan: FeaturePlan, computed: dict[str, _Computed]) -> Iterator[Callable[[slice], _Piece]]:
     """Yield, for each column at lag 0, what gives a piece of it."""
-    for item in plan.inputs:
-        outputs = computed[item.indicator]
-        values = outputs[item.output or next(iter(outputs))]
-        if isinstance(item, FuzzyInput):
-            for degree in item.memberships:
-                check(degree.function, degree.parameters)
-                yield _degrees(values, degree)
-        else:
-            yield values.__getitem__
+    for item, timeframe in plan.readings():
+        bars, columns, seen = computed[timeframe]
+        for write in _of_own_bars(item, columns[item.indicator]):
+            yield write if seen is None else _aligned(write, bars, seen)
+
+
+def _of_own_bars(item: FuzzyInput | RawInput, outputs: dict[str, Column]) -> Iterator[Callable[[slice], _Piece]]:
+    values = outputs[item.output or next(iter(outputs))]
+    if isinstance(item, RawInput):
+        yield values.__getitem__
+        return
+    for degree in item.memberships:
+        check(degree.function, degree.parameters)
+        yield _degrees(values, degree)
+
+
+def _aligned(write: Callable[[slice], _Piece], bars: int, seen: NDArray[np.intp]) -> Callable[[slice], _Piece]:
+    # One more than there are bars: -1, no bar seen yet, finds the NaN at the end.
+    column = np.full(bars + 1, np.nan, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        for rows in _chunks(bars):
+            column[rows.start : min(rows.stop, bars)] = write(rows)
+    return lambda rows: column[seen[rows]]
 
 
 def _degrees(values: Column, degree: MembershipPlan) -> Callable[[slice], Column]:

@@ -15,6 +15,7 @@ from ktrdr_engine.features.plan import FeaturePlan, RawInput
 from ktrdr_engine.inference.metadata import Normalization
 from ktrdr_engine.strategy.schema import StrategyConfig
 from ktrdr_engine.training.labels import UNKNOWN, make_labels
+from ktrdr_engine.training.markets import Market, markets
 from ktrdr_engine.training.split import PARTS, cut, parts
 
 
@@ -34,17 +35,18 @@ class Rows(NamedTuple):
     known: NDArray[np.int64]
 
 
-def labelled_rows(config: StrategyConfig, plan: FeaturePlan, series: BarSeries, since: int | None = None) -> Rows:
-    """Return the rows of one series whose features are finite and whose label is known.
+def labelled_rows(config: StrategyConfig, plan: FeaturePlan, market: Market, since: int | None = None) -> Rows:
+    """Return the rows of one symbol whose features are finite and whose label is known.
 
     Args:
         config: Whose labels.
         plan: What the features are.
-        series: The bars, with those that only settle the indicators.
+        market: The bars, with those that only settle the indicators.
         since: The first bar that may be a row, ns UTC; None: every bar may.
     """
+    series = market.base
     labelled = make_labels(series, config.training.labels)
-    features = build_features(plan, series).values
+    features = build_features(plan, series, market.higher).values
     wanted = series.timestamp >= since if since is not None else True
     usable = np.flatnonzero(np.isfinite(features).all(axis=1) & (labelled.codes != UNKNOWN) & wanted)
     return Rows(
@@ -58,12 +60,15 @@ def labelled_rows(config: StrategyConfig, plan: FeaturePlan, series: BarSeries, 
 def parted_rows(
     config: StrategyConfig, plan: FeaturePlan, series: Sequence[BarSeries], since: int | None = None
 ) -> dict[str, Rows]:
-    """Return the rows of all series by part: train, validation, test; `since` as in `labelled_rows`.
+    """Return the rows of all symbols by part: train, validation, test; `since` as in `labelled_rows`.
+
+    Each symbol is labelled by its own bars of the shortest timeframe and sees its own longer ones.
 
     Raises:
-        DataError: A part has no rows, or the training rows have only one label.
+        DataError: The series are not those the plan reads, a part has no rows, or the training rows have only one
+            label.
     """
-    collected = [labelled_rows(config, plan, one, since) for one in series]
+    collected = [labelled_rows(config, plan, market, since) for market in markets(plan, series, since)]
     rows = Rows(*(np.concatenate(columns) for columns in zip(*collected, strict=True)))
     found = len(rows.labels)
     if found == 0:
@@ -102,7 +107,7 @@ def fit_normalization(plan: FeaturePlan, features: NDArray[np.float32]) -> Norma
     shifts: list[float] = []
     scales: list[float] = []
     lags = plan.lags + 1
-    for item in plan.inputs:
+    for item, _ in plan.readings():
         for _ in item.names:
             shift, scale = _fitted(item, features[:, len(shifts)].astype(np.float64))
             shifts += [shift] * lags

@@ -17,7 +17,6 @@ import torch
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.errors import DataError, OperationCancelled
-from ktrdr_engine.features.plan import FeaturePlan
 from ktrdr_engine.inference.bundle import ModelBundle
 from ktrdr_engine.inference.metadata import Architecture, ModelMetadata, Normalization, SplitMetrics
 from ktrdr_engine.inference.network import build_network
@@ -63,15 +62,15 @@ def gather(
 
     Args:
         strategy: What to train.
-        series: Prices of one or more symbols in the strategy's timeframe.
+        series: Prices of one or more symbols, each in every timeframe of the strategy.
         since: The first bar to learn from, ns UTC; those before only settle the indicators. None: the first there is.
         seed: Instead of the strategy's own.
 
     Raises:
-        DataError: A series has other bars than the strategy, or too few rows can be learned from.
+        DataError: A series has other bars than the strategy, bars of a timeframe are missing, or too few rows can be
+            learned from.
     """
     config, plan = strategy.config, strategy.config.feature_plan()
-    _check(series, plan)
     training = config.training if seed is None else config.training.model_copy(update={"seed": seed})
     rows = parted_rows(config, plan, series, since)
     if not np.isin(rows["validation"].labels, rows["train"].labels).any():
@@ -80,7 +79,7 @@ def gather(
             f"or lower training.labels.threshold (now {training.labels.threshold:g}).",
             details={"threshold": training.labels.threshold},
         )
-    return Material(strategy, training, tuple(one.symbol for one in series), rows)
+    return Material(strategy, training, tuple(dict.fromkeys(one.symbol for one in series)), rows)
 
 
 def train(
@@ -95,7 +94,7 @@ def train(
 
     Args:
         strategy: What to train.
-        series: Prices of one or more symbols in the strategy's timeframe.
+        series: Prices of one or more symbols, each in every timeframe of the strategy.
         seed: Of the first weights, the order of rows and dropout; the strategy's own when None.
         created_at: As in `train_on`.
         listener: As in `train_on`.
@@ -158,7 +157,7 @@ def _metadata(learned: _Learned, created_at: datetime) -> ModelMetadata:
         architecture=learned.architecture,
         normalization=learned.normalization,
         symbols=material.symbols,
-        timeframes=(plan.timeframe,),
+        timeframes=plan.timeframes,
         training_range=time_range(material.rows["train"].stamps),
         labels=material.training.labels.model_dump(mode="json"),
         metrics=learned.scores,
@@ -169,18 +168,6 @@ def _metadata(learned: _Learned, created_at: datetime) -> ModelMetadata:
         versions=_versions(),
         created_at=format_stamp(int(created_at.timestamp()) * 10**9 + created_at.microsecond * 1000),
     )
-
-
-def _check(series: Sequence[BarSeries], plan: FeaturePlan) -> None:
-    if not series:
-        raise DataError("There are no prices to train on. Give at least one series.")
-    for one in series:
-        if one.timeframe != plan.timeframe:
-            raise DataError(
-                f"The strategy works on {plan.timeframe} bars, {one.symbol} was given in {one.timeframe}. "
-                f"Give {plan.timeframe} bars.",
-                details={"strategy_timeframe": plan.timeframe, "timeframe": str(one.timeframe)},
-            )
 
 
 def _examples(rows: Rows, normalization: Normalization) -> Examples:

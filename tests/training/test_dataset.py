@@ -5,6 +5,7 @@ import pytest
 
 from ktrdr_engine.errors import DataError
 from ktrdr_engine.training.dataset import fit_normalization, labelled_rows, parted_rows
+from ktrdr_engine.training.markets import Market
 from tests.training.prices import HOUR, series, wave
 from tests.training.strategies import tiny
 
@@ -13,7 +14,7 @@ PLAN = CONFIG.feature_plan()
 
 
 def test_rows_are_those_with_features_and_a_label() -> None:
-    rows = labelled_rows(CONFIG, PLAN, series(wave(50)))
+    rows = labelled_rows(CONFIG, PLAN, Market(series(wave(50)), ()))
     assert np.isfinite(rows.features).all()
     assert rows.features.shape == (50 - PLAN.warmup - 5, len(PLAN.names))
     assert rows.stamps[0] == PLAN.warmup * HOUR
@@ -25,7 +26,7 @@ def test_the_future_changes_no_earlier_row() -> None:
     closes = wave()
     changed = closes.copy()
     changed[300:] *= 2
-    before, after = (labelled_rows(CONFIG, PLAN, series(values)) for values in (closes, changed))
+    before, after = (labelled_rows(CONFIG, PLAN, Market(series(values), ())) for values in (closes, changed))
     untouched = before.known < 300 * HOUR
     assert untouched.sum() > 200
     assert before.features[untouched].tobytes() == after.features[untouched].tobytes()
@@ -40,13 +41,13 @@ def test_no_part_knows_a_later_one() -> None:
 
 
 def test_several_series_are_parted_at_the_same_instants() -> None:
-    rows = parted_rows(CONFIG, PLAN, [series(wave()), series(wave(300, seed=1), first=400)])
+    rows = parted_rows(CONFIG, PLAN, [series(wave()), series(wave(300, seed=1), "OTHER", first=400)])
     assert rows["train"].known.max() < rows["validation"].stamps.min()
     assert sum(len(part.labels) for part in rows.values()) > 800
 
 
 def test_normalization_sees_the_rows_it_is_given_and_lags_share_it() -> None:
-    features = labelled_rows(CONFIG, PLAN, series(wave())).features
+    features = labelled_rows(CONFIG, PLAN, Market(series(wave()), ())).features
     fitted = fit_normalization(PLAN, features)
     assert PLAN.names[4:] == ("1h_rsi_5_raw", "1h_rsi_5_raw_lag_1", "1h_roc_3_raw", "1h_roc_3_raw_lag_1")
     assert fitted.shift[:4] == (0.0,) * 4
