@@ -53,7 +53,9 @@ def _whole(config: StrategyConfig) -> Iterator[Problem]:
     try:
         plan = config.feature_plan()
     except StrategyError as error:
-        yield Problem(("nn_inputs",), None, error.message.rstrip("."), "")
+        yield Problem(
+            ("nn_inputs",) if config.model.is_trained else ("model", "rules"), None, error.message.rstrip("."), ""
+        )
         return
     if len(plan.names) > _MOST_FEATURES:
         yield Problem(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ktrdr_engine.features.plan import FeaturePlan, FuzzyInput, IndicatorPlan, MembershipPlan, RawInput
 from ktrdr_engine.features.registry import INDICATORS
+from ktrdr_engine.rules.conditions import Rule, terms
+from ktrdr_engine.rules.grammar import parse
 
 if TYPE_CHECKING:
-    from ktrdr_engine.strategy.schema import NnInput, StrategyConfig
+    from ktrdr_engine.strategy.schema import Model, NnInput, StrategyConfig
 
 
 def feature_plan(config: StrategyConfig) -> FeaturePlan:
@@ -17,7 +20,7 @@ def feature_plan(config: StrategyConfig) -> FeaturePlan:
     Raises:
         StrategyError: Two features would share a name.
     """
-    inputs = tuple(_planned(item, config) for item in config.nn_inputs)
+    inputs = tuple(_inputs(config))
     used = dict.fromkeys(item.indicator for item in inputs)
     base, *higher = config.training_data.timeframes.names
     return FeaturePlan(
@@ -27,6 +30,15 @@ def feature_plan(config: StrategyConfig) -> FeaturePlan:
         lags=config.model.features.lookback_periods,
         higher=tuple(higher),
     )
+
+
+def planned_rules(model: Model) -> tuple[Rule, ...]:
+    """Return the rules of a model, their conditions read.
+
+    Raises:
+        NotACondition: A condition breaks the grammar; never for a strategy that came from `loader`.
+    """
+    return tuple(Rule(parse(one.condition), one.then, one.weight) for one in model.rules)
 
 
 def split_reference(reference: str) -> tuple[str, str | None]:
@@ -40,17 +52,40 @@ def _indicator(id: str, config: StrategyConfig) -> IndicatorPlan:
     return IndicatorPlan(id, written.type, tuple(INDICATORS[written.type].complete(written.parameters).items()))
 
 
+def _inputs(config: StrategyConfig) -> Iterator[FuzzyInput | RawInput]:
+    if config.model.is_trained:
+        yield from (_planned(item, config) for item in config.nn_inputs)
+    else:
+        yield from _asked(config)
+
+
+def _asked(config: StrategyConfig) -> Iterator[FuzzyInput]:
+    """Yield what rules ask about, in the order of first use: every membership once, and nothing else."""
+    known = config.training_data.timeframes.names
+    asked = [term for rule in config.rules() for term in terms(rule.condition)]
+    for read_on in dict.fromkeys((term.fuzzy_set, term.timeframe or known[0]) for term in asked):
+        name, timeframe = read_on
+        words = [term.membership for term in asked if (term.fuzzy_set, term.timeframe or known[0]) == read_on]
+        yield _fuzzy_input(name, dict.fromkeys(words), config, (timeframe,) if len(known) > 1 else ())
+
+
 def _planned(item: NnInput, config: StrategyConfig) -> FuzzyInput | RawInput:
     if item.raw_indicator is not None:
         indicator, output = split_reference(item.raw_indicator)
         return RawInput(indicator, output, item.normalization or "none", _read_on(item, config))
     assert item.fuzzy_set is not None  # `references` saw to it
-    fuzzy_set = config.fuzzy_sets[item.fuzzy_set]
+    memberships = config.fuzzy_sets[item.fuzzy_set].memberships
+    return _fuzzy_input(item.fuzzy_set, memberships, config, _read_on(item, config))
+
+
+def _fuzzy_input(
+    name: str, memberships: Iterable[str], config: StrategyConfig, timeframes: tuple[str, ...]
+) -> FuzzyInput:
+    fuzzy_set = config.fuzzy_sets[name]
     indicator, output = split_reference(fuzzy_set.indicator)
-    memberships = tuple(
-        MembershipPlan(name, written.type, written.parameters) for name, written in fuzzy_set.memberships.items()
-    )
-    return FuzzyInput(item.fuzzy_set, indicator, output, memberships, _read_on(item, config))
+    written = fuzzy_set.memberships
+    plans = (MembershipPlan(word, written[word].type, written[word].parameters) for word in memberships)
+    return FuzzyInput(name, indicator, output, tuple(plans), timeframes)
 
 
 def _read_on(item: NnInput, config: StrategyConfig) -> tuple[str, ...]:

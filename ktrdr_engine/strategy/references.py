@@ -18,13 +18,13 @@ from ktrdr_engine.features.registry import INDICATORS
 from ktrdr_engine.strategy.places import Path
 from ktrdr_engine.strategy.planning import split_reference
 from ktrdr_engine.strategy.problems import Problem
+from ktrdr_engine.strategy.rule_problems import rule_problems
 from ktrdr_engine.strategy.schema import ARCHITECTURES, WORD
+from ktrdr_engine.strategy.sections import Root, section, timeframe_names
 from ktrdr_engine.strategy.unsupported import REPAINTING
 
 MOST_PROBLEMS: Final = 200
 """More are not looked for: a file of garbage should not keep the search for near names busy."""
-
-Root = Mapping[str, object]
 
 
 def reference_problems(root: Root) -> list[Problem]:
@@ -32,14 +32,8 @@ def reference_problems(root: Root) -> list[Problem]:
     return list(islice((problem for check in _CHECKS for problem in check(root)), MOST_PROBLEMS))
 
 
-def _section(root: object, *keys: str) -> Mapping[str, object]:
-    for key in keys:
-        root = root.get(key) if isinstance(root, Mapping) else None
-    return root if isinstance(root, Mapping) else {}
-
-
 def _symbols(root: Root) -> Iterator[Problem]:
-    symbols = _section(root, "training_data", "symbols")
+    symbols = section(root, "training_data", "symbols")
     path: Path = ("training_data", "symbols")
     wanted, unwanted = {"single": ("symbol", "list"), "multi_symbol": ("list", "symbol")}.get(
         str(symbols.get("mode")), ("", "")
@@ -60,7 +54,7 @@ def _symbols(root: Root) -> Iterator[Problem]:
 
 
 def _timeframes(root: Root) -> Iterator[Problem]:
-    timeframes = _section(root, "training_data", "timeframes")
+    timeframes = section(root, "training_data", "timeframes")
     path: Path = ("training_data", "timeframes")
     mode = str(timeframes.get("mode"))
     wanted, unwanted = _TIMEFRAME_KEYS.get(mode, ({}, ()))
@@ -103,7 +97,7 @@ def _repeated(values: list[object], path: Path) -> Iterator[Problem]:
 
 
 def _indicators(root: Root) -> Iterator[Problem]:
-    for id, written in _section(root, "indicators").items():
+    for id, written in section(root, "indicators").items():
         if isinstance(written, Mapping) and isinstance(written.get("type"), str):
             yield from _indicator(("indicators", id), dict(written))
 
@@ -121,7 +115,7 @@ def _indicator(path: Path, written: dict[str, object]) -> Iterator[Problem]:
 
 
 def _fuzzy_sets(root: Root) -> Iterator[Problem]:
-    for name, written in _section(root, "fuzzy_sets").items():
+    for name, written in section(root, "fuzzy_sets").items():
         if not isinstance(written, Mapping):
             continue
         path: Path = ("fuzzy_sets", name)
@@ -140,13 +134,13 @@ def _fuzzy_sets(root: Root) -> Iterator[Problem]:
 def _reference(root: Root, path: Path, reference: object) -> Iterator[Problem]:
     if not isinstance(reference, str):
         return
-    indicators = _section(root, "indicators")
+    indicators = section(root, "indicators")
     id, output = split_reference(reference)
     if id not in indicators:
         known = did_you_mean(id, indicators).strip()
         yield Problem(path, reference, f"there is no indicator {id!r}", known or "Declare it under indicators.")
         return
-    spec = INDICATORS.get(str(_section(indicators, id).get("type")))
+    spec = INDICATORS.get(str(section(indicators, id).get("type")))
     if spec and (problem := spec.output_problem(output)):
         hint = did_you_mean(output, spec.outputs) if output else f" Write {id}.{spec.outputs[0]}."
         yield Problem(path, reference, problem.problem, f"{problem.repair}{hint}")
@@ -163,7 +157,7 @@ def _nn_inputs(root: Root) -> Iterator[Problem]:
 
 def _nn_input(root: Root, path: Path, item: Mapping[str, object]) -> Iterator[Problem]:
     fuzzy_set, raw, normalization = (item.get(key) for key in ("fuzzy_set", "raw_indicator", "normalization"))
-    sets = _section(root, "fuzzy_sets")
+    sets = section(root, "fuzzy_sets")
     if (fuzzy_set is None) == (raw is None):
         yield Problem(path, dict(item), "name either a fuzzy_set or a raw_indicator", "Keep exactly one of the two.")
     if isinstance(fuzzy_set, str) and fuzzy_set not in sets:
@@ -176,7 +170,7 @@ def _nn_input(root: Root, path: Path, item: Mapping[str, object]) -> Iterator[Pr
 
 
 def _input_timeframes(root: Root, path: Path, written: object) -> Iterator[Problem]:
-    known = _timeframe_names(root)
+    known = timeframe_names(root)
     names = [written] if isinstance(written, str) else written
     if not isinstance(names, list) or not known or names == ["all"]:
         return
@@ -187,22 +181,16 @@ def _input_timeframes(root: Root, path: Path, written: object) -> Iterator[Probl
     yield from _repeated(names, path)
 
 
-def _timeframe_names(root: Root) -> list[str]:
-    timeframes = _section(root, "training_data", "timeframes")
-    listed = timeframes.get("list") if timeframes.get("mode") == "multi_timeframe" else [timeframes.get("timeframe")]
-    return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
-
-
 def _architecture(root: Root) -> Iterator[Problem]:
-    type = _section(root, "model").get("type")
+    type = section(root, "model").get("type")
     if not isinstance(type, str) or type not in ARCHITECTURES:
         return
     path: Path = ("model", "architecture")
     own = ARCHITECTURES[type]
-    for key, value in _section(root, *map(str, path)).items():
+    for key, value in section(root, *map(str, path)).items():
         if key not in own and any(key in fields for fields in ARCHITECTURES.values()):
             yield Problem((*path, key), value, f"{type} networks have no {key}", f"Theirs: {', '.join(own)}.")
-    lags = _section(root, "model", "features").get("lookback_periods", 0)
+    lags = section(root, "model", "features").get("lookback_periods", 0)
     if type != "mlp" and lags == 0:
         yield Problem(
             ("model", "features", "lookback_periods"), lags, f"{type} networks read a sequence of bars",
@@ -211,7 +199,7 @@ def _architecture(root: Root) -> Iterator[Problem]:
 
 
 def _data_split(root: Root) -> Iterator[Problem]:
-    written = _section(root, "training", "data_split")
+    written = section(root, "training", "data_split")
     shares = {"train": 0.7, "validation": 0.15, "test": 0.15} | dict(written)
     numbers = [share for share in shares.values() if isinstance(share, int | float)]
     if len(numbers) == 3 and all(0 < share < 1 for share in numbers) and not math.isclose(sum(numbers), 1):
@@ -231,4 +219,5 @@ _CHECKS: Final[tuple[Callable[[Root], Iterator[Problem]], ...]] = (
     _nn_inputs,
     _architecture,
     _data_split,
+    rule_problems,
 )

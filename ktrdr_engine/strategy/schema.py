@@ -24,7 +24,8 @@ from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.errors import did_you_mean
 from ktrdr_engine.features.plan import FeaturePlan
 from ktrdr_engine.features.registry import MEMBERSHIPS
-from ktrdr_engine.strategy.planning import feature_plan
+from ktrdr_engine.rules import conditions
+from ktrdr_engine.strategy.planning import feature_plan, planned_rules
 
 FRACTION: Final = "fraction"
 """Marks a number that people like to write in percent."""
@@ -191,18 +192,36 @@ class Lags(Section):
     lookback_periods: int = Field(0, ge=0, le=50)
 
 
-class Model(Section):
-    """The kind of network and its shape."""
+class Rule(Section):
+    """One rule of a `fuzzy_rules` model: what it asks of fuzzy sets, what it says, how much it counts."""
 
-    type: Literal["mlp", "lstm", "gru"] = Field(examples=["mlp"])
+    condition: str = Field(alias="if", examples=['"rsi_zone is oversold and trend is rising"'])
+    then: Literal["BUY", "HOLD", "SELL"] = Field(examples=["BUY"])
+    weight: Annotated[float, Gt(0), Le(1), FRACTION] = 1.0
+
+
+class Model(Section):
+    """What decides: a network and its shape, or rules (`fuzzy_rules`), which need no training."""
+
+    type: Literal["mlp", "lstm", "gru", "fuzzy_rules"] = Field(examples=["mlp"])
     architecture: Architecture = Architecture()
     features: Lags = Lags()
+    norm: Literal["min_max", "product"] = Field("min_max", description="what and, or amount to; fuzzy_rules only")
+    rules: Annotated[tuple[Rule, ...], Field(strict=False)] = Field((), max_length=100, description="fuzzy_rules only")
+
+    @property
+    def is_trained(self) -> bool:
+        """Return whether it is a network, which needs a model file; rules need none."""
+        return self.type in ARCHITECTURES
 
     @model_serializer(mode="wrap")
     def _of_its_type(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = dump(self)
+        if not self.is_trained:
+            return {key: written[key] for key in ("type", "norm", "rules")}
         shape = written["architecture"]
-        return written | {"architecture": {field: shape[field] for field in ARCHITECTURES[self.type]}}
+        architecture = {field: shape[field] for field in ARCHITECTURES[self.type]}
+        return {"type": self.type, "architecture": architecture, "features": written["features"]}
 
 
 class Filters(Section):
@@ -276,7 +295,7 @@ class StrategyConfig(Section):
     indicators: dict[Word, Indicator] = Field(min_length=1, max_length=100, examples=["{rsi_14: {type: rsi}}"])
     fuzzy_sets: dict[Word, FuzzySet] = Field({}, max_length=100)
     nn_inputs: Annotated[tuple[NnInput, ...], Field(strict=False)] = Field(
-        min_length=1, max_length=200, examples=["[{fuzzy_set: rsi_zone, timeframes: all}]"]
+        (), min_length=1, max_length=200, description="required for networks, left out for fuzzy_rules"
     )
     model: Model = Field(examples=["{type: mlp}"])
     decisions: Decisions = Decisions()
@@ -291,9 +310,14 @@ class StrategyConfig(Section):
         """
         return feature_plan(self)
 
+    def rules(self) -> tuple[conditions.Rule, ...]:
+        """Return the rules that decide; none where a network does."""
+        return planned_rules(self.model)
+
     def as_mapping(self) -> dict[str, Any]:
         """Return the strategy as `loader.check_mapping` reads it, defaults filled in."""
-        return self.model_dump(mode="json", by_alias=True)
+        trained_only = set() if self.model.is_trained else {"nn_inputs", "training"}
+        return self.model_dump(mode="json", by_alias=True, exclude=trained_only)
 
 
 def _mistake(problem: str, repair: str) -> PydanticCustomError:
