@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.backtesting.service import BacktestingService
 from ktrdr_engine.catalog import shipped_root
+from ktrdr_engine.datasets.service import DataLoadingService
 from ktrdr_engine.operations.health import HealthService
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 from ktrdr_engine.operations.service import OperationsService
+from ktrdr_engine.operations.sources import Worker
 from ktrdr_engine.operations.starting import StartRoute
 from ktrdr_engine.operations.store import OperationStore
 from ktrdr_engine.operations.workers import Workers
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from ktrdr_engine.inference.library import ModelLibrary
     from ktrdr_engine.strategy.library import StrategyLibrary
 
-KINDS: tuple[type[ServiceOrchestrator[Any, Any, Any]], ...] = (BacktestingService,)
+KINDS: tuple[type[ServiceOrchestrator[Any, Any, Any]], ...] = (BacktestingService, DataLoadingService)
 """Every kind of operation there is."""
 
 
@@ -34,13 +36,18 @@ class Application:
         self.settings = settings
         self.operations = operations
         self.workers = workers
-        remote = settings.use_remote_backtest_service
         self.backtesting = BacktestingService(
             operations,
             strategies=lambda: self.strategies,
             models=lambda: self.models,
             bars=lambda: self.bars,
-            worker=workers.at(settings.remote_backtest_service_url) if remote else None,
+            worker=self._worker(settings.use_remote_backtest_service, settings.remote_backtest_service_url),
+        )
+        self.datasets = DataLoadingService(
+            operations,
+            home=settings.ktrdr_home,
+            bars=lambda: self.bars,
+            worker=self._worker(settings.use_remote_data_service, settings.remote_data_service_url),
         )
 
     @cached_property
@@ -75,7 +82,10 @@ class Application:
     @property
     def start_routes(self) -> tuple[StartRoute, ...]:
         """What can be started over HTTP."""
-        return (self.backtesting.start_route,)
+        return (self.backtesting.start_route, self.datasets.start_route)
+
+    def _worker(self, is_remote: bool, url: str) -> Worker | None:
+        return self.workers.at(url) if is_remote else None
 
     @property
     def _roots(self) -> tuple[Path, ...]:
@@ -91,7 +101,7 @@ async def open_application(settings: Settings, *, state: Path | None = None) -> 
         state: Where operations are recorded, if not in `ktrdr_home`.
     """
     token = settings.ktrdr_worker_token
-    workers = Workers(settings.remote_backtest_service_url, token.get_secret_value() if token else None)
+    workers = Workers(settings.worker_urls, token.get_secret_value() if token else None)
     service = OperationsService(
         OperationStore(state or settings.ktrdr_home),
         cache_ttl=settings.operations_cache_ttl,

@@ -6,15 +6,18 @@ KtrdrError
  │   ├─ InvalidRequest         an argument makes no sense
  │   ├─ StrategyError          a strategy file
  │   ├─ DataError              a price file or a range of bars
- │   └─ ModelError             a model file
- │       └─ ModelExists          it is there already
+ │   ├─ ModelError             a model file
+ │   │   └─ ModelExists          it is there already
+ │   └─ SourceNotInstalled     a source of prices needs a package more
  ├─ OperationNotFound        ask differently
  ├─ OperationConflict        ask differently: the operation is not in a state for that
  │   ├─ ShuttingDown           this process takes no new work
- │   └─ NothingToShow          it left nothing that could be drawn
+ │   ├─ NothingToShow          it left nothing that could be drawn
+ │   └─ DatasetBusy            another load writes the same prices
  ├─ QueueFull                wait
  ├─ WorkerUnavailable        wait
  │   └─ WorkerDefect           what answers there does not answer as a worker does
+ ├─ SourceUnavailable        wait: a source of prices does not answer
  ├─ StorageError             make room, or make the folder writable
  ├─ EngineError              the computation itself failed
  └─ OperationCancelled       somebody asked it to stop
@@ -36,9 +39,13 @@ class KtrdrError(Exception):
     Args:
         message: What is wrong, the value, the repair; fit to be read by a model.
         details: The same as data: `field`, `value`, `known` and the like.
+
+    Attributes:
+        partial: In a worker thread: what was done before, in the shape the kind returns, or None.
     """
 
     code: ClassVar[str] = "error"
+    partial: object = None
 
     def __init__(self, message: str, *, details: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -80,6 +87,12 @@ class ModelExists(ModelError):
     """A model would be written over, which never happens."""
 
 
+class SourceNotInstalled(InputError):
+    """A source of prices needs a package that is not there; the message has the command."""
+
+    code = "source_not_installed"
+
+
 class OperationNotFound(KtrdrError):
     """No operation has this id."""
 
@@ -104,6 +117,12 @@ class NothingToShow(OperationConflict):
     code = "nothing_to_show"
 
 
+class DatasetBusy(OperationConflict):
+    """Another load writes the same prices."""
+
+    code = "dataset_busy"
+
+
 class QueueFull(KtrdrError):
     """As many operations wait as may wait."""
 
@@ -122,6 +141,12 @@ class WorkerDefect(WorkerUnavailable):
     code = "worker_defect"
 
 
+class SourceUnavailable(KtrdrError):
+    """A source of prices does not answer, or not with prices."""
+
+    code = "source_unavailable"
+
+
 class StorageError(KtrdrError):
     """The user's folder cannot be read or written."""
 
@@ -135,11 +160,7 @@ class EngineError(KtrdrError):
 
 
 class OperationCancelled(KtrdrError):
-    """Raised in a worker thread once its token is cancelled.
-
-    Attributes:
-        partial: What was computed so far, in the shape the kind returns, or None.
-    """
+    """Raised in a worker thread once its token is cancelled; `partial` is what was computed so far."""
 
     code = "cancelled"
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ktrdr_engine.errors import InvalidRequest
+
+WorkerUrl = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$")]
 
 
 class Settings(BaseSettings):
@@ -19,10 +21,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
     use_remote_backtest_service: bool = Field(False, description="true: backtests run on the worker")
-    remote_backtest_service_url: str = Field(
-        "http://localhost:5003",
-        pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$",
-        description="where the worker is, such as http://localhost:5003",
+    remote_backtest_service_url: WorkerUrl = Field(
+        "http://localhost:5003", description="where the worker is, such as http://localhost:5003"
+    )
+    use_remote_data_service: bool = Field(
+        False, description="true: prices are loaded by the worker, into the data/ of its home"
+    )
+    remote_data_service_url: WorkerUrl = Field(
+        "http://localhost:5003", description="where the worker that loads prices is"
     )
     ktrdr_worker_token: SecretStr | None = Field(None, description="bearer token between server and worker")
     ktrdr_server_token: SecretStr | None = Field(None, description="bearer token for the HTTP transports")
@@ -44,6 +50,17 @@ class Settings(BaseSettings):
     ktrdr_log_format: Literal["text", "json"] = Field(
         "text", description="what goes to stderr: text, or json with one object a line"
     )
+
+    @property
+    def worker_urls(self) -> frozenset[str]:
+        """Where workers of any kind of work are, in use or not."""
+        names = (name for name in type(self).model_fields if name.startswith("remote_") and name.endswith("_url"))
+        return frozenset(getattr(self, name) for name in names)
+
+    def without_workers(self) -> Self:
+        """Return the same settings with every kind of work kept in this process."""
+        switches = [name for name in type(self).model_fields if name.startswith("use_remote_")]
+        return self.model_copy(update=dict.fromkeys(switches, False))
 
 
 def load_settings() -> Settings:

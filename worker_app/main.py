@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal comes; return 0 after an orderly end, 2 for wrong usage or configuration."""
     options = _parser().parse_args(arguments)
     try:
-        settings = load_settings().model_copy(update={"use_remote_backtest_service": False})
+        settings = load_settings().without_workers()
         require_token_beyond_loopback(
             options.host, settings.ktrdr_worker_token, variable="KTRDR_WORKER_TOKEN", same="on the server"
         )

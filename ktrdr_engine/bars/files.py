@@ -37,16 +37,35 @@ def read_bars(path: Path, symbol: str, timeframe: Timeframe) -> BarSeries:
     return BarSeries.from_columns(symbol, timeframe, _columns(table, path.name), source=path.name)
 
 
-def write_parquet(series: BarSeries, path: Path) -> None:
-    """Write the bars so that `read_bars` gives the same ones back; the file appears whole or not at all."""
+def write_parquet(series: BarSeries, path: Path, *, notes: Mapping[str, str] | None = None) -> None:
+    """Write the bars so that `read_bars` gives the same ones back; the file appears whole or not at all.
+
+    Args:
+        series: The bars.
+        path: Where to; what was there is replaced, and who reads it meanwhile sees the old bars or the new.
+        notes: Kept with them, for `read_notes`.
+    """
     stamps = pa.array(series.timestamp, pa.timestamp("ns", "UTC"))
     prices = {name: pa.array(row) for name, row in zip(PRICE_COLUMNS, series.prices, strict=True)}
+    table = pa.table({"timestamp": stamps, **prices}).replace_schema_metadata(dict(notes or {}))
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        pyarrow.parquet.write_table(pa.table({"timestamp": stamps, **prices}), partial, compression="zstd")
+        with partial.open("wb") as file:
+            pyarrow.parquet.write_table(table, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def read_notes(path: Path) -> dict[str, str]:
+    """Return what was written with the bars of a `.parquet` file; empty if nothing was, or it cannot be read."""
+    try:
+        metadata = pyarrow.parquet.read_schema(path).metadata or {}
+    except (pa.ArrowException, OSError):
+        return {}
+    return {key.decode(): value.decode(errors="replace") for key, value in metadata.items()}
 
 
 def _read_csv(path: Path) -> pa.Table:

@@ -20,6 +20,7 @@ from ktrdr_engine.errors import DataError, did_you_mean
 _SUFFIXES = (".parquet", ".csv")
 _FILE_NAME = re.compile(rf"([A-Za-z0-9_-][A-Za-z0-9._-]*)_({'|'.join(Timeframe)})\.(?:parquet|csv)")
 _CACHE_BYTES = 512 * 1024 * 1024
+_Version = tuple[Path, int, int, int]
 
 
 class DatasetSummary(NamedTuple):
@@ -43,7 +44,7 @@ class BarStore:
     def __init__(self, roots: tuple[Path, ...]) -> None:
         self._catalog = Catalog("data", _SUFFIXES, roots, DataError)
         self._lock = threading.Lock()
-        self._series: OrderedDict[tuple[Path, int, int], BarSeries] = OrderedDict()
+        self._series: OrderedDict[_Version, BarSeries] = OrderedDict()
 
     def datasets(self) -> list[tuple[str, str]]:
         """Return the known (symbol, timeframe) pairs, sorted, from file names only."""
@@ -59,7 +60,8 @@ class BarStore:
         length = parse_timeframe(timeframe)
         path = self._path(symbol, length)
         status = path.stat()
-        key = (path, status.st_mtime_ns, status.st_size)
+        # The inode as well: two files that replace each other can share a tick of the clock and a size.
+        key = (path, status.st_mtime_ns, status.st_size, status.st_ino)
         with self._lock:
             if key in self._series:
                 self._series.move_to_end(key)
@@ -97,7 +99,7 @@ class BarStore:
             details={"field": "timeframe", "value": str(timeframe), "known": there},
         )
 
-    def _keep(self, key: tuple[Path, int, int], series: BarSeries) -> None:
+    def _keep(self, key: _Version, series: BarSeries) -> None:
         for stale in [other for other in self._series if other[0] == key[0]]:
             del self._series[stale]
         self._series[key] = series

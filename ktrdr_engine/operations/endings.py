@@ -52,8 +52,9 @@ INTERRUPTED = ErrorInfo(
 
 
 def failed(error: KtrdrError) -> Ending:
-    """Return the ending that an error of ours means."""
-    return Ending(OperationStatus.FAILED, error=error_info(error))
+    """Return the ending that an error of ours means; it may carry what was done before."""
+    done = error.partial if isinstance(error.partial, Outcome) else None
+    return Ending(OperationStatus.FAILED, done, error=error_info(error))
 
 
 def error_info(error: KtrdrError) -> ErrorInfo:
@@ -68,7 +69,7 @@ def error_info(error: KtrdrError) -> ErrorInfo:
 def concluded(operation: Operation, ending: Ending, token: CancellationToken, now: datetime) -> Operation:
     """Return the final state of `operation`.
 
-    Work that ended well after its token was cancelled is CANCELLED; results of a cancelled operation are marked
+    Work that ended well after its token was cancelled is CANCELLED; results of what did not end well are marked
     partial.
 
     Raises:
@@ -83,7 +84,7 @@ def concluded(operation: Operation, ending: Ending, token: CancellationToken, no
         update={
             "status": status,
             "progress": ending.progress or _last_progress(operation.progress, status, ending.error, token.reason),
-            "results": _results(ending.outcome, is_partial=status is OperationStatus.CANCELLED),
+            "results": _results(ending.outcome, is_partial=status is not OperationStatus.COMPLETED),
             "error": ending.error,
             "warnings": operation.warnings + ending.warnings,
             "stale": False,

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from ktrdr_engine.errors import (
     DataError,
+    DatasetBusy,
     InputError,
     InvalidRequest,
     KtrdrError,
@@ -25,6 +26,7 @@ from ktrdr_engine.errors import (
     OperationConflict,
     OperationNotFound,
     QueueFull,
+    SourceNotInstalled,
     StrategyError,
     WorkerDefect,
     WorkerUnavailable,
@@ -56,7 +58,9 @@ _KNOWN: Final[dict[str, type[KtrdrError]]] = {
         StrategyError,
         DataError,
         ModelError,
+        SourceNotInstalled,
         OperationConflict,
+        DatasetBusy,
         QueueFull,
     )
 }

@@ -6,6 +6,7 @@ Light: no HTTP is imported before that (`proxy` does).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -17,15 +18,15 @@ class Workers:
     """Closes its connections when it is left.
 
     Args:
-        url: The worker that new work goes to.
-        token: That worker's; older addresses, where operations of earlier sessions may run, are not shown it.
+        urls: The workers that new work goes to.
+        token: Theirs; older addresses, where operations of earlier sessions may run, are not shown it.
 
     Attributes:
         failures: How often a call over any of the connections failed, by the error's code.
     """
 
-    def __init__(self, url: str, token: str | None = None) -> None:
-        self._url = url
+    def __init__(self, urls: Iterable[str], token: str | None = None) -> None:
+        self._addresses = frozenset(url.rstrip("/") for url in urls)
         self._token = token
         self.failures: Counter[str] = Counter()
         self.connections: dict[str, OperationServiceProxy] = {}
@@ -41,7 +42,7 @@ class Workers:
             from ktrdr_engine.operations.proxy import OperationServiceProxy, report_retries_to_nobody
 
             report_retries_to_nobody()
-            token = self._token if address == self._url.rstrip("/") else None
+            token = self._token if address in self._addresses else None
             self.connections[address] = OperationServiceProxy(url, token=token, failures=self.failures)
         return self.connections[address]
 

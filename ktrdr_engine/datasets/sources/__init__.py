@@ -1,0 +1,1 @@
+"""Where prices come from, one module a source; `finding` knows them all."""

@@ -1,0 +1,66 @@
+"""What a load needs of a source of prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from ktrdr_engine.datasets.spans import Span
+
+if TYPE_CHECKING:
+    from ktrdr_engine.bars.series import BarSeries
+
+Heed = Callable[[str], None]
+"""Says what is being done; raises `OperationCancelled` when somebody asked to stop."""
+
+
+class Source(Protocol):
+    """One instrument and timeframe at one source.
+
+    Attributes:
+        label: Names source and instrument; coverage is kept under it.
+        by_time: Whether spans it was asked about need not be asked about again.
+        adjusts: Whether it rewrites old prices after dividends and splits, so that old and new ones do not mix.
+        notes: What a reader of its bars should know.
+    """
+
+    @property
+    def label(self) -> str:
+        """Return source and instrument."""
+        ...
+
+    @property
+    def by_time(self) -> bool:
+        """Return whether coverage is kept."""
+        ...
+
+    @property
+    def adjusts(self) -> bool:
+        """Return whether old prices change."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what to know."""
+        ...
+
+    def plan(self, asked: Span, heed: Heed) -> list[Span]:
+        """Return the segments to fetch one after the other.
+
+        Raises:
+            DataError: There is nothing, or it breaks a rule of bars.
+        """
+        ...
+
+    def fetch(self, segment: Span, heed: Heed) -> BarSeries | None:
+        """Return the closed bars that open in the segment; None: there are none.
+
+        Raises:
+            DataError: A bar breaks a rule, or the source does not know the instrument.
+            SourceUnavailable: The source does not answer, also not when asked again.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let connections go."""
+        ...
