@@ -75,7 +75,7 @@ def unpack(content: bytes, source: str) -> tuple[ModelMetadata, nn.Sequential]:
     _check_archive(content, source)
     payload = _read(content, source)
     metadata = _metadata(payload["metadata"], source)
-    network = build_network(metadata.architecture, len(metadata.feature_names))
+    network = build_network(metadata.architecture, len(metadata.feature_names), metadata.feature_plan.lags + 1)
     _fill(network, payload["state_dict"], source)
     return metadata, network.eval()
 

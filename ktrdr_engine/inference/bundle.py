@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,12 +23,11 @@ from ktrdr_engine.errors import ModelError, ModelExists, StorageError
 from ktrdr_engine.inference.agreement import differences
 from ktrdr_engine.inference.archive import MAX_BYTES, pack, unpack
 from ktrdr_engine.inference.metadata import CLASSES, ModelMetadata
+from ktrdr_engine.inference.network import rows_at_once
 
 if TYPE_CHECKING:
     from ktrdr_engine.features.matrix import FeatureMatrix
     from ktrdr_engine.features.plan import FeaturePlan
-
-_CHUNK_ROWS: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -78,15 +77,15 @@ class ModelBundle:
         Returns:
             float32, shape (n_rows, 3), each row summing to 1; NaN in the rows where any feature is NaN.
         """
-        rows = len(matrix)
+        rows, group = len(matrix), rows_at_once(self.network)
         probabilities = np.empty((rows, len(CLASSES)), dtype=np.float32)
         normalization = self.metadata.normalization
         shift, scale = torch.tensor(normalization.shift), torch.tensor(normalization.scale)
         # Made by torch, which aligns it: the same sums take the same path every time.
-        chunk = torch.zeros((_CHUNK_ROWS, matrix.n_features), dtype=torch.float32)
+        chunk = torch.zeros((group, matrix.n_features), dtype=torch.float32)
         view = chunk.numpy()
-        for start in range(0, rows, _CHUNK_ROWS):
-            stop = min(start + _CHUNK_ROWS, rows)
+        for start in range(0, rows, group):
+            stop = min(start + group, rows)
             view[: stop - start] = matrix.rows(start, stop)
             view[stop - start :] = 0
             with torch.inference_mode():

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from ktrdr_engine.bars.dates import parse_stamp
 from ktrdr_engine.features.plan import FeaturePlan
 
 CLASSES: Final = ("BUY", "HOLD", "SELL")
 """What the three logits stand for, in order."""
+
+_MOST_STEPS: Final = 255
 
 Activation = Literal["relu", "leaky_relu", "gelu", "tanh", "sigmoid"]
 
@@ -26,9 +28,30 @@ class _Frozen(BaseModel):
 class Architecture(_Frozen):
     """A fully connected network between the features and the three logits."""
 
+    type: Literal["mlp"] = "mlp"
     hidden_layers: tuple[Annotated[int, Field(ge=1, le=2048)], ...] = Field(max_length=16)
     activation: Activation
     dropout: float = Field(ge=0, lt=1)
+
+
+class RecurrentArchitecture(_Frozen):
+    """An LSTM or GRU over the lags of the features, oldest first, whose last state goes to the three logits."""
+
+    type: Literal["lstm", "gru"]
+    hidden_size: int = Field(ge=1, le=512)
+    num_layers: int = Field(ge=1, le=4)
+    dropout: float = Field(ge=0, lt=1)
+
+
+def _kind(architecture: object) -> str:
+    type = architecture.get("type", "mlp") if isinstance(architecture, dict) else getattr(architecture, "type", "mlp")
+    return "mlp" if type == "mlp" else "recurrent"
+
+
+AnyArchitecture = Architecture | RecurrentArchitecture
+_Tagged = Annotated[
+    Annotated[Architecture, Tag("mlp")] | Annotated[RecurrentArchitecture, Tag("recurrent")], Discriminator(_kind)
+]
 
 
 class Normalization(_Frozen):
@@ -100,7 +123,7 @@ class ModelMetadata(_Frozen):
     strategy_sha256: str
     feature_plan: FeaturePlan
     feature_names: tuple[str, ...] = Field(min_length=1, max_length=4096)
-    architecture: Architecture
+    architecture: _Tagged
     normalization: Normalization
     symbols: tuple[str, ...]
     timeframes: tuple[str, ...]
@@ -123,4 +146,6 @@ class ModelMetadata(_Frozen):
         # Counted first: the names of a plan with a billion lags are better not spelled out.
         if len(self.feature_names) != len(plan.base_names) * (plan.lags + 1) or self.feature_names != plan.names:
             raise ValueError("feature_names are not those of feature_plan")
+        if self.architecture.type != "mlp" and plan.lags > _MOST_STEPS:
+            raise ValueError(f"a sequence may have {_MOST_STEPS} lags, not {plan.lags}")
         return self

@@ -1,4 +1,4 @@
-"""The network: fully connected layers that end in three logits. No softmax inside, no training loop.
+"""The network: layers, or a recurrent part, that end in three logits. No softmax inside, no training loop.
 
 Nothing here touches torch's global random state: layers come out uninitialised, weights are then loaded by
 `archive` or drawn by `training` from a generator of its own, and dropout draws from that generator too.
@@ -12,7 +12,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from ktrdr_engine.inference.metadata import CLASSES, Activation, Architecture
+from ktrdr_engine.inference.dropout import Dropout
+from ktrdr_engine.inference.metadata import CLASSES, Activation, AnyArchitecture, Architecture
+from ktrdr_engine.inference.recurrent import Recurrent
 
 _ACTIVATIONS: Final[dict[Activation, type[nn.Module]]] = {
     "relu": nn.ReLU,
@@ -21,24 +23,7 @@ _ACTIVATIONS: Final[dict[Activation, type[nn.Module]]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
-
-
-class Dropout(nn.Module):
-    """Zero a share of the inputs while training, scale up the rest; do nothing otherwise.
-
-    Unlike `nn.Dropout` it draws from `generator`, so a training run neither sees nor moves the global random state.
-    """
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
-        self.generator: torch.Generator | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return x
-        kept = torch.empty_like(x).bernoulli_(1 - self.share, generator=self.generator)
-        return x * kept / (1 - self.share)
+_LAYERED_ROWS: Final = 4096
 
 
 @cache
@@ -50,12 +35,40 @@ def single_thread() -> None:
     torch.set_num_threads(1)
 
 
-def build_network(architecture: Architecture, n_features: int) -> nn.Sequential:
-    """Return the network of `architecture` for `n_features` inputs, its weights not yet set.
+def build_network(architecture: AnyArchitecture, n_features: int, steps: int = 1) -> nn.Sequential:
+    """Return the network of `architecture`, its weights not yet set.
 
     It maps float32 (n_rows, n_features) to logits (n_rows, 3) in the order of `CLASSES`.
+
+    Args:
+        architecture: What to build.
+        n_features: The columns of a row, lags included.
+        steps: The lags of each feature, lag 0 included, innermost in a row: the sequence of a recurrent network.
     """
     single_thread()
+    if isinstance(architecture, Architecture):
+        return _layered(architecture, n_features)
+    network = nn.Sequential(Recurrent(architecture, n_features // steps, steps))
+    if architecture.dropout:
+        network.append(Dropout(architecture.dropout))
+    return network.append(_linear(architecture.hidden_size, len(CLASSES)))
+
+
+def rows_at_once(network: nn.Sequential) -> int:
+    """Return in how large groups rows are best given to a network."""
+    first = network[0]
+    return first.rows_at_once if isinstance(first, Recurrent) else _LAYERED_ROWS
+
+
+def logits(network: nn.Sequential, rows: Tensor) -> Tensor:
+    """Return the logits of any number of normalised rows, of which a recurrent network gets so many at once."""
+    if not isinstance(network[0], Recurrent):
+        whole: Tensor = network(rows)
+        return whole
+    return torch.cat([network(group) for group in torch.split(rows, rows_at_once(network))])
+
+
+def _layered(architecture: Architecture, n_features: int) -> nn.Sequential:
     network = nn.Sequential()
     width = n_features
     for size in architecture.hidden_layers:
@@ -64,8 +77,7 @@ def build_network(architecture: Architecture, n_features: int) -> nn.Sequential:
         if architecture.dropout:
             network.append(Dropout(architecture.dropout))
         width = size
-    network.append(_linear(width, len(CLASSES)))
-    return network
+    return network.append(_linear(width, len(CLASSES)))
 
 
 def _linear(n_inputs: int, n_outputs: int) -> nn.Linear:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from ktrdr_engine.errors import EngineError, OperationCancelled
+from ktrdr_engine.inference.dropout import Dropout
 from ktrdr_engine.inference.metadata import CLASSES
-from ktrdr_engine.inference.network import Dropout
+from ktrdr_engine.inference.network import logits
 from ktrdr_engine.strategy.schema import EarlyStopping, Training
 
 
@@ -117,10 +118,14 @@ def class_weights(labels: Tensor) -> Tensor:
 
 
 def _draw_weights(network: nn.Sequential, generator: torch.Generator) -> None:
-    for layer in network:
+    for layer in network.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
             nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.RNNBase):
+            # As torch does it itself, but for the generator.
+            for weight in layer.parameters():
+                nn.init.uniform_(weight, -(layer.hidden_size**-0.5), layer.hidden_size**-0.5, generator=generator)
         elif isinstance(layer, Dropout):
             layer.generator = generator
 
@@ -157,13 +162,13 @@ class _Learner(NamedTuple):
                 raise OperationCancelled("The training was cancelled.")
             labels = rows.labels[batch]
             self.optimizer.zero_grad()
-            logits = self.network(rows.features[batch])
-            loss: Tensor = self.criterion(logits, labels)
+            answers: Tensor = self.network(rows.features[batch])
+            loss: Tensor = self.criterion(answers, labels)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             self.optimizer.step()
             # Kept as tensors: turning them into Python's numbers is left to the end of the epoch.
             losses.append(loss.detach())
-            right.append((logits.detach().argmax(dim=1) == labels).sum())
+            right.append((answers.detach().argmax(dim=1) == labels).sum())
             if listener.on_batch is not None:
                 listener.on_batch()
         told: list[float] = torch.stack(losses).tolist()
@@ -172,11 +177,11 @@ class _Learner(NamedTuple):
     def examine(self, rows: Examples) -> _Seen:
         self.network.eval()
         with torch.inference_mode():
-            logits = self.network(rows.features)
-            right = logits.argmax(dim=1) == rows.labels
+            answers = logits(self.network, rows.features)
+            right = answers.argmax(dim=1) == rows.labels
             found = torch.bincount(rows.labels[right], minlength=len(CLASSES)).to(torch.float64)
             recall: list[float] = (found / torch.bincount(rows.labels, minlength=len(CLASSES))).tolist()
-            return _Seen(float(self.criterion(logits, rows.labels)), int(right.sum()) / len(right), tuple(recall))
+            return _Seen(float(self.criterion(answers, rows.labels)), int(right.sum()) / len(right), tuple(recall))
 
 
 def _require_finite(loss: float, epoch: int, settings: Training) -> None:

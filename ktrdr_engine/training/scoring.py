@@ -9,6 +9,7 @@ from torch import nn
 
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.inference.metadata import CLASSES, SplitMetrics, TimeRange
+from ktrdr_engine.inference.network import logits
 from ktrdr_engine.training.fitting import Examples
 
 
@@ -22,12 +23,12 @@ def score(network: nn.Sequential, rows: Examples, stamps: NDArray[np.int64]) -> 
     """
     network.eval()
     with torch.inference_mode():
-        logits = network(rows.features)
-        loss = float(nn.functional.cross_entropy(logits, rows.labels))
-        answers = logits.argmax(dim=1).numpy()
+        answers = logits(network, rows.features)
+        loss = float(nn.functional.cross_entropy(answers, rows.labels))
+        chosen = answers.argmax(dim=1).numpy()
     labels = rows.labels.numpy()
     confusion = np.zeros((len(CLASSES), len(CLASSES)), dtype=np.int64)
-    np.add.at(confusion, (labels, answers), 1)
+    np.add.at(confusion, (labels, chosen), 1)
     occurring = confusion.sum(axis=1)
     return SplitMetrics(
         rows=len(labels),

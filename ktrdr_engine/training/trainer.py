@@ -18,11 +18,18 @@ from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.errors import DataError, OperationCancelled
 from ktrdr_engine.inference.bundle import ModelBundle
-from ktrdr_engine.inference.metadata import Architecture, ModelMetadata, Normalization, SplitMetrics
+from ktrdr_engine.inference.metadata import (
+    AnyArchitecture,
+    Architecture,
+    ModelMetadata,
+    Normalization,
+    RecurrentArchitecture,
+    SplitMetrics,
+)
 from ktrdr_engine.inference.network import build_network
 from ktrdr_engine.provenance import library_version
 from ktrdr_engine.strategy.library import Strategy
-from ktrdr_engine.strategy.schema import Training
+from ktrdr_engine.strategy.schema import Model, Training
 from ktrdr_engine.training.dataset import Rows, fit_normalization, parted_rows
 from ktrdr_engine.training.fitting import Examples, Fitted, Listener, fit
 from ktrdr_engine.training.scoring import score, time_range
@@ -48,7 +55,7 @@ class _Learned(NamedTuple):
     """What a training was told and what came of it, but for the weights."""
 
     material: Material
-    architecture: Architecture
+    architecture: AnyArchitecture
     normalization: Normalization
     scores: dict[str, SplitMetrics]
     fitted: Fitted
@@ -129,8 +136,8 @@ def train_on(
     config, plan = material.strategy.config, material.strategy.config.feature_plan()
     normalization = fit_normalization(plan, material.rows["train"].features)
     examples = {part: _examples(found, normalization) for part, found in material.rows.items()}
-    architecture = Architecture(**config.model.model_dump()["architecture"])
-    network = build_network(architecture, len(plan.names))
+    architecture = _architecture(config.model)
+    network = build_network(architecture, len(plan.names), plan.lags + 1)
 
     def bundle(fitted: Fitted, *, partial: bool) -> ModelBundle:
         scores = {part: score(network, examples[part], material.rows[part].stamps) for part in examples}
@@ -143,6 +150,11 @@ def train_on(
         done = bundle(stop.partial, partial=True) if isinstance(stop.partial, Fitted) else None
         raise OperationCancelled(stop.message, partial=done) from None
     return bundle(fitted, partial=False)
+
+
+def _architecture(model: Model) -> AnyArchitecture:
+    fields = model.model_dump()["architecture"]
+    return Architecture(**fields) if model.type == "mlp" else RecurrentArchitecture(type=model.type, **fields)
 
 
 def _metadata(learned: _Learned, created_at: datetime) -> ModelMetadata:

@@ -60,7 +60,7 @@ def metadata(
 
 def bundle(seed: int = 0, **changes: Any) -> ModelBundle:
     described = metadata(**changes)
-    network = build_network(described.architecture, len(described.feature_names))
+    network = build_network(described.architecture, len(described.feature_names), described.feature_plan.lags + 1)
     generator = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         parameter.data.normal_(generator=generator)

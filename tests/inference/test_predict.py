@@ -9,8 +9,9 @@ import torch
 
 from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.features.matrix import FeatureMatrix
+from ktrdr_engine.inference.dropout import Dropout
 from ktrdr_engine.inference.metadata import Activation, Architecture, Normalization
-from ktrdr_engine.inference.network import Dropout, build_network
+from ktrdr_engine.inference.network import build_network
 from tests.inference.models import PLAN, bundle, matrix
 
 MANY = 10_000
