@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ktrdr_engine.errors import InputError, did_you_mean
+
+Source = Literal["shipped", "user"]
+"""Where a file lies; the user's wins over a shipped one of the same name."""
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -19,6 +23,11 @@ def shipped_root() -> Path:
     """Return the folder that holds the shipped `strategies/`, `models/` and `data/`."""
     installed = _PACKAGE / "shipped"
     return installed if installed.is_dir() else _PACKAGE.parent
+
+
+def source_of(path: Path) -> Source:
+    """Return whose file it is."""
+    return "shipped" if path.resolve().parent.parent == shipped_root().resolve() else "user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +68,19 @@ class Catalog:
             details={"name": name, "known": self.names()},
         )
 
+    def bare(self, name: str) -> str:
+        """Return `name` without a leading `<kind>/` and without suffix.
+
+        Raises:
+            InputError: As `error`: the name leaves its folder.
+        """
+        return self._without_suffix(self._inside(name))
+
     def _suggestion(self, wanted: str) -> str:
         # Without suffixes, which would make every name look alike.
-        return did_you_mean(self._bare(wanted), {self._bare(name) for name in self.names()})
+        return did_you_mean(self._without_suffix(wanted), {self._without_suffix(name) for name in self.names()})
 
-    def _bare(self, name: str) -> str:
+    def _without_suffix(self, name: str) -> str:
         suffix = next((suffix for suffix in self.suffixes if name.endswith(suffix)), "")
         return name.removesuffix(suffix)
 

@@ -5,6 +5,7 @@ KtrdrError
  ├─ InputError               fix the input
  │   ├─ InvalidRequest         an argument makes no sense
  │   ├─ StrategyError          a strategy file
+ │   │   └─ StrategyConflict     somebody else wrote that file
  │   ├─ DataError              a price file or a range of bars
  │   ├─ ModelError             a model file
  │   │   └─ ModelExists          it is there already
@@ -69,6 +70,12 @@ class StrategyError(InputError):
     """A strategy file is missing or says something that cannot be run."""
 
     code = "strategy_error"
+
+
+class StrategyConflict(StrategyError):
+    """A strategy file is not the one its writer has seen; writing would lose what is there."""
+
+    code = "strategy_conflict"
 
 
 class DataError(InputError):

@@ -6,10 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from ktrdr_engine.catalog import Catalog
+from ktrdr_engine.catalog import Catalog, Source, source_of
 from ktrdr_engine.errors import StrategyError
 from ktrdr_engine.strategy.document import MAX_BYTES
 from ktrdr_engine.strategy.loader import parse_strategy
+from ktrdr_engine.strategy.saving import Saved, StrategyFolder
 from ktrdr_engine.strategy.schema import StrategyConfig
 
 
@@ -53,6 +54,7 @@ class StrategyLibrary:
 
     def __init__(self, roots: tuple[Path, ...]) -> None:
         self._catalog = Catalog("strategies", (".yaml", ".yml"), roots, StrategyError)
+        self._own = StrategyFolder(roots[0] / "strategies")
 
     def names(self) -> list[str]:
         """Return the file names of all strategies, sorted."""
@@ -65,3 +67,43 @@ class StrategyLibrary:
             StrategyError: No such file, or it has mistakes; all are listed.
         """
         return read_strategy(self._catalog.find(name))
+
+    def source(self, name: str) -> Source:
+        """Return whose file `name` is.
+
+        Raises:
+            StrategyError: No such file.
+        """
+        return source_of(self._catalog.find(name))
+
+    def versions(self, name: str) -> list[str]:
+        """Return the sha256 of every earlier text of the user's own file `name`, the latest replaced first.
+
+        Raises:
+            StrategyError: The name leaves its folder.
+        """
+        return self._own.versions(self._catalog.bare(name))
+
+    def load_version(self, name: str, sha256: str) -> Strategy:
+        """Return the text of `name` whose sha256 begins so: the present one, or one that was replaced.
+
+        Raises:
+            StrategyError: There is no such version, or more than one.
+        """
+        present = self._catalog.find(name)
+        strategy = read_strategy(present)
+        if strategy.sha256.startswith(sha256):
+            return strategy
+        return read_strategy(self._own.version(self._catalog.bare(name), sha256))
+
+    def save(self, name: str, text: str, *, expected_sha256: str | None = None) -> Saved:
+        """Check `text` and write it as the user's own `<name>.yaml`: whole, durably, or not at all.
+
+        Raises:
+            StrategyError: The text has mistakes, all listed; or the name is not fit, or not the one in the text.
+            StrategyConflict: The user has a file of that name, and `expected_sha256` is not its hash.
+            StorageError: The folder cannot be written.
+        """
+        bare = self._catalog.bare(name)
+        shipped = f"{bare}.yaml" in self.names() and self.source(bare) == "shipped"
+        return self._own.save(bare, text, expected_sha256=expected_sha256)._replace(shadows_shipped=shipped)
