@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ktrdr_engine.authoring.shelves import Shelves
 from ktrdr_engine.backtesting.service import BacktestingService
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.datasets.service import DataLoadingService
@@ -78,6 +79,11 @@ class Application:
 
         warm_up()
         _ = build_network, self.strategies, self.models, self.bars
+
+    @property
+    def shelves(self) -> Shelves:
+        """All three."""
+        return Shelves(self.strategies, self.models, self.bars)
 
     @property
     def start_routes(self) -> tuple[StartRoute, ...]:

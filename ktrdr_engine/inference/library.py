@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ktrdr_engine.bars.dates import parse_stamp
-from ktrdr_engine.catalog import Catalog
+from ktrdr_engine.catalog import Catalog, Source, source_of
 from ktrdr_engine.errors import ModelError, ModelExists, StorageError, did_you_mean
 
 if TYPE_CHECKING:
     from ktrdr_engine.inference.bundle import ModelBundle
+    from ktrdr_engine.inference.metadata import ModelMetadata
 
 _KEPT: Final = 16
 _LISTED: Final = 20
@@ -48,7 +49,7 @@ class ModelLibrary:
         self._catalog = Catalog("models", (".pt",), roots, ModelError)
         self._lock = threading.Lock()
         self._loaded: OrderedDict[_Key, ModelBundle] = OrderedDict()
-        self._summaries: dict[_Key, _Summary] = {}
+        self._metadata: dict[_Key, ModelMetadata] = {}
 
     def names(self) -> list[str]:
         """Return the file names of all models, sorted."""
@@ -61,6 +62,25 @@ class ModelLibrary:
             ModelError: No such model, or its file cannot be used; says why.
         """
         return self._bundle(self._key(name))
+
+    def metadata(self, name: str) -> ModelMetadata:
+        """Return everything about a model but its weights; kept for as long as its file stays as it is.
+
+        Raises:
+            ModelError: As `load`.
+        """
+        key = self._key(name)
+        if key not in self._metadata:
+            self._metadata[key] = self._bundle(key).metadata
+        return self._metadata[key]
+
+    def source(self, name: str) -> Source:
+        """Return whose file `name` is.
+
+        Raises:
+            ModelError: No such model.
+        """
+        return source_of(self._catalog.find(name))
 
     def newest_for(self, strategy_name: str) -> str:
         """Return the file name of the latest created model trained for a strategy, the user's own or a shipped one.
@@ -128,7 +148,9 @@ class ModelLibrary:
         found = {}
         for name in self.names():
             with contextlib.suppress(ModelError):
-                found[name] = self._summary(self._key(name))
+                metadata = self.metadata(name)
+                created, _ = parse_stamp(metadata.created_at)
+                found[name] = _Summary(metadata.strategy_name, created, metadata.partial)
         return found
 
     def _key(self, name: str) -> _Key:
@@ -138,13 +160,6 @@ class ModelLibrary:
         except OSError as error:
             raise ModelError(f"{path.name}: cannot be read ({error.strerror}).") from error
         return path, state.st_mtime_ns, state.st_size
-
-    def _summary(self, key: _Key) -> _Summary:
-        if key not in self._summaries:
-            metadata = self._bundle(key).metadata
-            created, _ = parse_stamp(metadata.created_at)
-            self._summaries[key] = _Summary(metadata.strategy_name, created, metadata.partial)
-        return self._summaries[key]
 
     def _bundle(self, key: _Key) -> ModelBundle:
         from ktrdr_engine.inference.bundle import load_bundle

@@ -1,0 +1,73 @@
+"""Models listed, and one in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ktrdr_engine.authoring.replies import ModelPage, ModelRow
+from ktrdr_engine.authoring.strategies import one_line
+from ktrdr_engine.errors import ModelError, StrategyError
+from ktrdr_engine.inference.agreement import differences
+
+if TYPE_CHECKING:
+    from ktrdr_engine.authoring.shelves import Shelves
+    from ktrdr_engine.inference.metadata import ModelMetadata
+
+
+def model_page(shelves: Shelves, limit: int = 100, offset: int = 0) -> ModelPage:
+    """Return the models from `offset` on by name; a file that cannot be used is listed with its problem."""
+    names = shelves.models.names()
+    rows = tuple(model_row(shelves, name) for name in names[offset : offset + limit])
+    return ModelPage(models=rows, total=len(names), returned=len(rows))
+
+
+def model_row(shelves: Shelves, name: str) -> ModelRow:
+    """Return what a list says of the file `name`.
+
+    Raises:
+        ModelError: No such file; never for one that cannot be used.
+    """
+    source = shelves.models.source(name)
+    try:
+        metadata = shelves.models.metadata(name)
+    except ModelError as error:
+        return ModelRow(name=name, source=source, problem=one_line(error.message))
+    test = metadata.metrics.get("test")
+    return ModelRow(
+        name=name,
+        strategy=metadata.strategy_name,
+        symbols=", ".join(metadata.symbols),
+        timeframes=", ".join(metadata.timeframes),
+        trained_from=metadata.training_range.start,
+        trained_to=metadata.training_range.end,
+        test_accuracy=test and test.accuracy,
+        majority_accuracy=test and test.majority_baseline,
+        created_at=metadata.created_at,
+        source=source,
+        strategy_state=strategy_state(shelves, metadata),
+    )
+
+
+def model_card(shelves: Shelves, name: str) -> dict[str, Any]:
+    """Return all a model file says of itself, JSON-ready: the whole strategy it was trained for included.
+
+    Raises:
+        ModelError: No such file, or it cannot be used; says why.
+    """
+    metadata = shelves.models.metadata(name)
+    card = metadata.model_dump(mode="json")
+    return {"strategy_state": strategy_state(shelves, metadata), **card}
+
+
+def strategy_state(shelves: Shelves, metadata: ModelMetadata) -> str:
+    """Say whether the strategy's file is still the one the model was trained for, or can still work with it."""
+    try:
+        strategy = shelves.strategies.load(metadata.strategy_name)
+        plan = strategy.config.feature_plan()
+    except StrategyError as error:
+        return one_line(f"cannot be used: {error.message}")
+    if strategy.sha256 == metadata.strategy_sha256:
+        return "unchanged"
+    if found := differences(metadata.feature_plan, plan):
+        return one_line(f"computes other features now, train again: {found[0]}")
+    return "changed, the features still agree"
