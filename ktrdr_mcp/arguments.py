@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 
 _VALUE_WIDTH = 80
 _UNKNOWN_SHOWN = 20
-_NOT_IN_REPLIES = ("title", "description", "default", "format")
+_NOT_IN_REPLIES = ("title", "description", "default", "format", "additionalProperties")
 
 
 class StrictTool(Tool):
@@ -43,7 +43,7 @@ class StrictTool(Tool):
         fields = {name: getattr(made, name) for name in type(made).model_fields}
         fields["parameters"] = closed(lean(made.parameters))
         fields["description"] = " ".join(made.description.split())
-        made.fn_metadata.output_schema = lean(made.fn_metadata.output_schema or {}, without=_NOT_IN_REPLIES)
+        made.fn_metadata.output_schema = _brief(lean(made.fn_metadata.output_schema or {}, without=_NOT_IN_REPLIES))
         return cls(**fields, example=example)
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
@@ -124,6 +124,18 @@ def _lean_value(value: Any, without: tuple[str, ...]) -> Any:
     return [_lean_value(item, without) for item in value] if isinstance(value, list) else value
 
 
+def _brief(schema: Any) -> Any:
+    """Return the schema with `anyOf` of bare types written as one list of types."""
+    if isinstance(schema, list):
+        return [_brief(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    options = schema.get("anyOf", ())
+    if options and all(option.keys() == {"type"} for option in options):
+        return {"type": [option["type"] for option in options]}
+    return {key: _brief(value) for key, value in schema.items()}
+
+
 def expected(schema: Schema) -> str:
     """Say in words what a property takes: its type, range, choices, an example."""
     words = [_kind(option) for option in _options(schema)]
@@ -144,6 +156,8 @@ def _kind(schema: Schema) -> str:
         return "one of " + ", ".join(str(choice) for choice in schema["enum"])
     if schema.get("type") == "string":
         return "text" + _text_limits(schema)
+    if schema.get("type") == "array":
+        return f"a list of {schema['minItems']} to {schema['maxItems']} values" if "maxItems" in schema else "a list"
     noun = {"number": "a finite number", "integer": "a whole number", "boolean": "true or false"}
     return noun.get(schema.get("type", ""), "a value") + _range(schema)
 

@@ -16,6 +16,7 @@ _NEXT = {
     "operation_not_found": "Call list_operations to see the ids that exist.",
     "conflict": "Call get_operation to see its state; for a new run call {tool} without that idempotency_key.",
     "nothing_to_show": "Call get_operation with wait_seconds=20 to see its state; once it has run call {tool} again.",
+    "strategy_conflict": "Call get_strategy(name=...) to read what is there, merge, then call {tool} again.",
     "queue_full": "Wait for one to end with get_operation(wait_seconds=20), or cancel one; then call {tool} again.",
     "worker_unavailable": "Nothing is wrong with the arguments: call {tool} again in a minute.",
     "worker_defect": "Nothing is wrong with the arguments: tell the user; once it is repaired call {tool} again.",

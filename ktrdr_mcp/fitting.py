@@ -7,11 +7,14 @@ What does not fit is left for the next page, or for a resource; nothing disappea
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from pydantic import BaseModel
 
 from ktrdr_engine.operations.models import ErrorInfo, MetricsPage, Operation, OperationPage, OperationSummary
 from ktrdr_mcp.failures import bounded
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 MAX_STRUCTURED_BYTES = 17_500
 _ERROR_BYTES = 8_000
@@ -42,6 +45,15 @@ def fitting_page(page: OperationPage) -> OperationPage:
     while len(rows) > 1 and _size(page) > MAX_STRUCTURED_BYTES:
         rows = rows[: len(rows) * 3 // 4]
         page = OperationPage(operations=rows, total=page.total, returned=len(rows))
+    return page
+
+
+def fitting_rows(page: ModelT, field: str) -> ModelT:
+    """Return the page with as many of the rows in `field` as fit; `returned`, if it has one, counts them."""
+    while len(rows := getattr(page, field)) > 1 and _size(page) > MAX_STRUCTURED_BYTES:
+        rows = rows[: len(rows) * 3 // 4]
+        counted = {"returned": len(rows)} if "returned" in type(page).model_fields else {}
+        page = page.model_copy(update={field: rows, **counted})
     return page
 
 

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING
 from mcp.server import MCPServer
 
 from ktrdr_engine import __version__
+from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.completions import add_completions
 from ktrdr_mcp.resources import add_resources
 from ktrdr_mcp.tools.backtesting import backtesting_tools
 from ktrdr_mcp.tools.charts import chart_tools
+from ktrdr_mcp.tools.comparison import comparison_tools
+from ktrdr_mcp.tools.indicators import indicator_tools
+from ktrdr_mcp.tools.models import model_tools
 from ktrdr_mcp.tools.operations import operations_tools
+from ktrdr_mcp.tools.strategies import strategy_tools
 
 if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
@@ -30,9 +35,21 @@ The main job:
    ktrdr://operations/{operation_id}/trades, /equity and /results hold them whole.
 Shipped and ready: strategies/rsi_mean_reversion.yaml on EURUSD 1h, 2017-01-02 to 2017-12-29. A wrong name is answered
 with the names that exist. ktrdr://strategies/{name} shows a strategy.
-Ratios are fractions: 0.02 is 2 %. cancel stops an operation, list_operations finds earlier ones, plot_operation draws
-one. Errors say what to
+Ratios are fractions: 0.02 is 2 %. cancel stops an operation, list_operations finds earlier ones. Errors say what to
 repair: correct the call and repeat it."""
+
+
+def server_tools(application: Application) -> list[StrictTool]:
+    """Return every tool, in the order in which an agent meets them."""
+    return [
+        *backtesting_tools(application.backtesting),
+        *operations_tools(application.operations),
+        *strategy_tools(lambda: application.shelves),
+        *model_tools(lambda: application.shelves),
+        *indicator_tools(),
+        *comparison_tools(application.operations),
+        *chart_tools(application),
+    ]
 
 
 def create_server(
@@ -57,11 +74,7 @@ def create_server(
         title="ktrdr backtesting lab",
         version=__version__,
         instructions=INSTRUCTIONS,
-        tools=[
-            *backtesting_tools(application.backtesting),
-            *operations_tools(application.operations),
-            *chart_tools(application),
-        ],
+        tools=[*server_tools(application)],
         log_level="WARNING",
         lifespan=connection,
         # Nothing here ever changes while connected, so no change notifications are promised.

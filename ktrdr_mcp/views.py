@@ -34,7 +34,7 @@ def reply(text: str, model: BaseModel) -> CallToolResult:
 
 def operation_text(operation: Operation) -> str:
     """Return an operation as text: state, context, results or error, notes, the next step."""
-    return _text(_operation_lines(operation), _next_step(operation))
+    return text_of(_operation_lines(operation), _next_step(operation))
 
 
 def cancelled_text(operation: Operation) -> str:
@@ -44,16 +44,16 @@ def cancelled_text(operation: Operation) -> str:
         OperationStatus.CANCELLING: "is stopping",
     }.get(operation.status, f"had already ended {operation.status}: nothing was cancelled")
     first = f"{operation.operation_id} {done}."
-    return _text([first, *_operation_lines(operation)], _next_step(operation))
+    return text_of([first, *_operation_lines(operation)], _next_step(operation))
 
 
 def metrics_text(operation_id: str, page: MetricsPage) -> str:
     """Return a page of metrics as small tables, one a bucket, and where to read on."""
     rows = sum(len(bucket) for bucket in page.metrics.values())
     way_on = f"get_metrics(operation_id={operation_id!r}, cursor={page.new_cursor})"
-    return _text(
+    return text_of(
         [
-            f"{rows} entries, new_cursor={page.new_cursor}, has_more={_word(page.has_more)}, dropped={page.dropped}",
+            f"{rows} entries, new_cursor={page.new_cursor}, has_more={word(page.has_more)}, dropped={page.dropped}",
             *(line for name, bucket in page.metrics.items() if bucket for line in _bucket_lines(name, bucket)),
         ],
         f"{way_on} reads on from here." if page.has_more else f"{way_on} later, for what is new by then.",
@@ -63,12 +63,12 @@ def metrics_text(operation_id: str, page: MetricsPage) -> str:
 def operations_text(page: OperationPage, offset: int) -> str:
     """Return a page of operations as a table, newest first, and how to see the others."""
     if not page.operations:
-        return _text([f"No operations here (total {page.total})."], "start_backtest starts one.")
+        return text_of([f"No operations here (total {page.total})."], "start_backtest starts one.")
     after = offset + page.returned
     more = f"list_operations(offset={after}) shows older ones; " if after < page.total else ""
     shown = page.operations[:_MAX_LIST_ROWS]
     hidden = [f"... {page.returned - len(shown)} more in the structured content"] if page.returned > len(shown) else []
-    return _text(
+    return text_of(
         [
             f"{page.returned} of {page.total} operations, newest first",
             *(
@@ -81,7 +81,8 @@ def operations_text(page: OperationPage, offset: int) -> str:
     )
 
 
-def _text(lines: Iterable[str], way_on: str) -> str:
+def text_of(lines: Iterable[str], way_on: str) -> str:
+    """Return the lines, bounded, and the next step."""
     return f"{bounded(chr(10).join(lines), _MAX_BODY_BYTES)}\nNext: {way_on}"
 
 
@@ -133,7 +134,7 @@ def _results_lines(results: Mapping[str, Any]) -> Iterator[str]:
 def _pairs_lines(values: Mapping[str, Any]) -> Iterator[str]:
     line = ""
     for name, value in values.items():
-        pair = f"{name}={_word(value)}"
+        pair = f"{name}={word(value)}"
         if line and len(line) + len(pair) + 2 > _LINE_WIDTH:
             yield line
             line = ""
@@ -154,14 +155,15 @@ def _bucket_lines(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]
 
 
 def _table_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:
-    yield from (" | ".join(_word(row.get(column)) for column in columns) for row in rows)
+    yield from (" | ".join(word(row.get(column)) for column in columns) for row in rows)
 
 
 def _is_nested(value: object) -> bool:
     return isinstance(value, dict | list | tuple)
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
+    """Return a value as it is shown in a text: short numbers, null, true and false as in JSON."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ktrdr_engine.charts.kinds import ChartKind
 from ktrdr_engine.charts.theme import ThemeName
 from ktrdr_mcp.arguments import StrictTool
-from ktrdr_mcp.tools.operations import OperationId
+from ktrdr_mcp.tools.reading import OperationId
 
 if TYPE_CHECKING:
     from ktrdr_engine.charts.drawing import Chart

@@ -12,20 +12,17 @@ from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage
 from ktrdr_engine.operations.requests import refuse_booleans
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.fitting import fitting_metrics, fitting_operation, fitting_page
+from ktrdr_mcp.tools.reading import EXAMPLE_ID, READ_ONLY, ListLimit, Offset, OperationId
 from ktrdr_mcp.views import cancelled_text, metrics_text, operation_text, operations_text, reply
 
 if TYPE_CHECKING:
     from ktrdr_engine.operations.service import OperationsService
 
-_ID = "op_backtest_20250103_k3v9x2m7qa"
 _PROGRESS_SECONDS = 2.0
 
 StatusName = Literal["PENDING", "RUNNING", "CANCELLING", "COMPLETED", "FAILED", "CANCELLED"]
 TypeName = Literal["BACKTESTING", "TRAINING", "DATA_LOADING"]
 
-OperationId = Annotated[
-    str, Field(min_length=1, max_length=100, description="From a start tool or list_operations", examples=[_ID])
-]
 Refresh = Annotated[bool, Field(description="True: look now, even if the last look is less than a second old")]
 WaitSeconds = Annotated[
     float,
@@ -41,8 +38,6 @@ MetricsLimit = Annotated[
     int, Field(ge=1, le=500, description="Most entries in one reply"), BeforeValidator(refuse_booleans)
 ]
 Reason = Annotated[str | None, Field(max_length=500, description="Kept with the operation")]
-ListLimit = Annotated[int, Field(ge=1, le=100, description="Most rows in one reply"), BeforeValidator(refuse_booleans)]
-Offset = Annotated[int, Field(ge=0, description="Rows to skip, newest first"), BeforeValidator(refuse_booleans)]
 
 
 def operations_tools(operations: OperationsService) -> list[StrictTool]:
@@ -67,8 +62,8 @@ def _get_operation(operations: OperationsService) -> StrictTool:
     return StrictTool.declare(
         get_operation,
         title="Show an operation",
-        example=f'get_operation(operation_id="{_ID}", wait_seconds=20)',
-        annotations=_read_only(),
+        example=f'get_operation(operation_id="{EXAMPLE_ID}", wait_seconds=20)',
+        annotations=READ_ONLY,
     )
 
 
@@ -124,8 +119,8 @@ def _get_metrics(operations: OperationsService) -> StrictTool:
     return StrictTool.declare(
         get_metrics,
         title="Read the history of an operation",
-        example=f'get_metrics(operation_id="{_ID}", cursor=0, limit=50)',
-        annotations=_read_only(),
+        example=f'get_metrics(operation_id="{EXAMPLE_ID}", cursor=0, limit=50)',
+        annotations=READ_ONLY,
     )
 
 
@@ -142,7 +137,7 @@ def _cancel(operations: OperationsService) -> StrictTool:
     return StrictTool.declare(
         cancel,
         title="Cancel an operation",
-        example=f'cancel(operation_id="{_ID}", reason="wrong dates")',
+        example=f'cancel(operation_id="{EXAMPLE_ID}", reason="wrong dates")',
         annotations=ToolAnnotations(
             read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
         ),
@@ -174,9 +169,5 @@ def _list_operations(operations: OperationsService) -> StrictTool:
         list_operations,
         title="List operations",
         example='list_operations(status="COMPLETED", limit=20)',
-        annotations=_read_only(),
+        annotations=READ_ONLY,
     )
-
-
-def _read_only() -> ToolAnnotations:
-    return ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)

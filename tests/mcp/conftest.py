@@ -12,7 +12,18 @@ from mcp_types import CallToolResult, TextContent
 from ktrdr_mcp.server import create_server
 from tests.mcp.held import HeldApplication, HeldBacktesting, open_held
 
-TOOLS = ["start_backtest", "get_operation", "get_metrics", "cancel", "list_operations", "plot_operation"]
+MAIN_JOB = ("start_backtest", "get_operation", "get_metrics", "cancel", "list_operations")
+TOOLS = [
+    *MAIN_JOB,
+    "list_strategies",
+    "get_strategy",
+    "save_strategy",
+    "validate_strategy",
+    "list_models",
+    "describe_indicators",
+    "compare_operations",
+    "plot_operation",
+]
 """As the server lists them."""
 
 

@@ -179,7 +179,9 @@ def test_a_lean_schema_keeps_properties_that_are_called_like_keywords() -> None:
             {"type": "string", "minLength": 1, "maxLength": 2, "examples": ["a"]},
             'text (1 to 2 characters), for example "a"',
         ),
-        ({"type": "array"}, "a value"),
+        ({"type": "array"}, "a list"),
+        ({"type": "array", "minItems": 2, "maxItems": 10}, "a list of 2 to 10 values"),
+        ({"type": "object"}, "a value"),
     ],
 )
 def test_a_schema_is_put_in_words(schema: dict[str, Any], words: str) -> None:

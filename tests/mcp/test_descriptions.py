@@ -12,10 +12,7 @@ import pytest
 from mcp_types import Tool
 
 from ktrdr_mcp.arguments import StrictTool
-from ktrdr_mcp.server import INSTRUCTIONS
-from ktrdr_mcp.tools.backtesting import backtesting_tools
-from ktrdr_mcp.tools.charts import chart_tools
-from ktrdr_mcp.tools.operations import operations_tools
+from ktrdr_mcp.server import INSTRUCTIONS, server_tools
 from tests.mcp.conftest import Session
 from tests.mcp.held import open_held
 
@@ -31,11 +28,7 @@ async def listed(session: Session) -> list[Tool]:
 async def declared() -> list[StrictTool]:
     async with open_held() as held:
         application = held.as_application()
-        return [
-            *backtesting_tools(application.backtesting),
-            *operations_tools(application.operations),
-            *chart_tools(application),
-        ]
+        return server_tools(application)
 
 
 async def test_every_key_a_description_names_exists(listed: list[Tool]) -> None:

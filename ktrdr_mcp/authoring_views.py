@@ -1,0 +1,178 @@
+"""Strategies, models, indicators and comparisons as a few lines a model can read and act on.
+
+Every text ends with what to call next. Sizes as in `views`; the text of a strategy alone may be longer than 2 KB, since
+it is what was asked for and some hosts show nothing but text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ktrdr_engine.authoring.replies import (
+    Comparison,
+    IndicatorPage,
+    ModelPage,
+    ModelRow,
+    SavedStrategy,
+    StrategyCheck,
+    StrategyPage,
+    StrategyRow,
+    StrategyText,
+)
+from ktrdr_mcp.failures import bounded
+from ktrdr_mcp.views import text_of, word
+
+YAML_BYTES = 7_000
+_MISTAKES_BYTES = 5_000
+_CELL = 60
+_ROWS = 12
+_SHOWN = 8
+
+
+def strategies_text(page: StrategyPage, offset: int) -> str:
+    """Return a page of strategies, one a line."""
+    lines = [f"{page.returned} of {page.total} strategies", *map(_strategy_line, page.strategies[:_ROWS])]
+    lines += _hidden(len(page.strategies))
+    more = _more("list_strategies", page.returned, page.total, offset)
+    return text_of(lines, f"{more}get_strategy(name=...) shows one; save_strategy writes your own.")
+
+
+def _strategy_line(row: StrategyRow) -> str:
+    if row.problem:
+        return f"{row.name} ({row.source}): CANNOT BE USED: {bounded(row.problem, 100)}"
+    model = f", model {row.newest_model}" if row.newest_model else ""
+    return f"{row.name} ({row.source}, {row.timeframes} {row.model_type}{model}): {bounded(row.description, 80)}"
+
+
+def strategy_text(found: StrategyText) -> str:
+    """Return a strategy as it is written; its plain words are in the structured content."""
+    path = f"strategies/{found.name}.yaml"
+    yaml = bounded(found.yaml, YAML_BYTES)
+    return (
+        f"{found.name} ({found.source}), sha256={found.sha256}, {found.features} features\n{yaml}\n"
+        f"Next: save_strategy(name={found.name!r}, yaml=..., expected_sha256=...) to change a file of yours; "
+        f"start_backtest(strategy_config_path={path!r}, ...) to try it."
+    )
+
+
+def saved_text(saved: SavedStrategy) -> str:
+    """Return what was written and what it replaced."""
+    lines = [f"Saved {saved.strategy_config_path}, sha256={saved.sha256}."]
+    if saved.previous_sha256 == saved.sha256:
+        lines = [f"{saved.strategy_config_path} is already exactly that, sha256={saved.sha256}."]
+    elif saved.previous_sha256:
+        lines.append(f"The text it replaced is kept as version {saved.previous_sha256[:12]}.")
+    if saved.shadows_shipped:
+        lines.append("A shipped strategy has the same name: from now on this one is found instead.")
+    name = saved.strategy_config_path.removeprefix("strategies/").removesuffix(".yaml")
+    return text_of([*lines, saved.summary], f"validate_strategy(name={name!r}) says which models and prices fit it.")
+
+
+def check_text(check: StrategyCheck, called: str) -> str:
+    """Return every mistake with its repair, or what the strategy resolves to."""
+    return _valid_text(check, called) if check.valid else _invalid_text(check, called)
+
+
+def _invalid_text(check: StrategyCheck, called: str) -> str:
+    lines = [f"NOT VALID: {check.mistakes} mistake{'s' * (check.mistakes != 1)}."]
+    for one in check.errors:
+        value = "" if one.value is None else f" = {one.value!r}"
+        lines.append(f"- {one.path or 'the text'}{value}: {one.problem}. {one.repair}".rstrip())
+    if hidden := check.mistakes - len(check.errors):
+        lines.append(f"- and {hidden} more")
+    body = bounded("\n".join(lines), _MISTAKES_BYTES)
+    return f"{body}\nNext: repair {'it' if check.mistakes == 1 else 'them'}, then validate_strategy({called}) again."
+
+
+def _valid_text(check: StrategyCheck, called: str) -> str:
+    shown = ", ".join(check.features[:_SHOWN])
+    more = ", ..." if len(check.features) > _SHOWN else ""
+    facts = [
+        f"VALID. {check.n_features} features, warm-up {check.warmup_bars} bars: {shown}{more}",
+        f"Models that fit: {', '.join(check.models[:_SHOWN]) or 'none'}" if check.trained else "It needs no training.",
+        f"Prices of its symbols: {', '.join(check.datasets[:_SHOWN]) or 'none, load_data brings some'}",
+        *check.summary.splitlines(),
+    ]
+    unsaved = "" if called.startswith("name=") else "save_strategy(name=..., yaml=...), then "
+    if check.models or not check.trained:
+        return text_of(facts, f"{unsaved}start_backtest(strategy_config_path='strategies/<name>.yaml', ...).")
+    return text_of(facts, f"{unsaved}start_training(strategy_config_path='strategies/<name>.yaml', ...).")
+
+
+def models_text(page: ModelPage, offset: int) -> str:
+    """Return a page of models, one a line."""
+    lines = [f"{page.returned} of {page.total} models", *map(_model_line, page.models[:_SHOWN])]
+    lines += _hidden(len(page.models), _SHOWN)
+    more = _more("list_models", page.returned, page.total, offset)
+    return text_of(
+        lines,
+        f"{more}start_backtest(model_path='models/...', ...) on bars after its training; start_training for more.",
+    )
+
+
+def _model_line(row: ModelRow) -> str:
+    if row.problem:
+        return f"{row.name} ({row.source}): CANNOT BE USED: {bounded(row.problem, 100)}"
+    trained = f"{row.symbols} {row.timeframes} {row.trained_from[:10]}..{row.trained_to[:10]}"
+    accuracy = f"test accuracy {word(row.test_accuracy)} (majority {word(row.majority_accuracy)})"
+    state = bounded(row.strategy_state, _CELL)
+    return f"{row.name} ({row.source}): for {row.strategy}, trained on {trained}, {accuracy}, strategy {state}"
+
+
+def indicators_text(page: IndicatorPage) -> str:
+    """Return all indicators by type and outputs, or one in full."""
+    one = [*page.indicators, *page.memberships]
+    if len(one) == 1:
+        return text_of(_described(one[0]), "put the example into your strategy, then validate_strategy(yaml=...).")
+    lines = [
+        "Indicators: " + ", ".join(_outline(spec["type"], spec["outputs"]) for spec in page.indicators),
+        "Membership functions: " + ", ".join(f"{spec['type']}{spec['parameters']}" for spec in page.memberships),
+    ]
+    return text_of(lines, "describe_indicators(name=...) shows parameters, ranges and an example of one.")
+
+
+def _outline(type: str, outputs: list[str]) -> str:
+    return type if len(outputs) == 1 else f"{type}({', '.join(outputs)})"
+
+
+def _described(spec: dict[str, Any]) -> Iterator[str]:
+    yield f"{spec['type']}: {spec.get('title', spec.get('rule'))}. {spec['description']}"
+    if "reads" in spec:
+        yield f"reads {', '.join(spec['reads'])}; gives {', '.join(spec['outputs'])}; warm-up {spec['warmup_bars']}"
+        yield from (
+            f"- {p['name']}: {p['allowed']}, default {p['default']}. {p['description']}" for p in spec["parameters"]
+        )
+        yield from (f"rule: {rule}" for rule in spec["rules"])
+    yield f"example: {spec['example']}"
+
+
+def comparison_text(found: Comparison) -> str:
+    """Return the warnings, then the numbers side by side, the best of each marked, then what differed."""
+    lines = [f"warning: {warning}" for warning in found.warnings]
+    lines += [f"[{place}] {id}" for place, id in enumerate(found.operation_ids)]
+    lines += [f"{name} differs: {' | '.join(_cell(value) for value in values)}" for name, values in _shown(found)]
+    if found.same:
+        lines.append(", ".join(f"{'same' if same else 'other'} {what}" for what, same in found.same.items()))
+    for number in found.numbers:
+        cells = [f"{word(value)}{'*' * (place == number.best)}" for place, value in enumerate(number.values)]
+        lines.append(f"{number.name}: {' | '.join(cells)}")
+    best = "* is the best. " if any(number.best is not None for number in found.numbers) else ""
+    return text_of(lines, f"{best}get_operation(operation_id=...) shows one with its notes.")
+
+
+def _shown(found: Comparison) -> list[tuple[str, tuple[Any, ...]]]:
+    return list(found.differences.items())[:_SHOWN]
+
+
+def _cell(value: object) -> str:
+    return bounded(word(value), 40)
+
+
+def _hidden(rows: int, shown: int = _ROWS) -> list[str]:
+    return [f"... {rows - shown} more in the structured content"] if rows > shown else []
+
+
+def _more(tool: str, returned: int, total: int, offset: int) -> str:
+    after = offset + returned
+    return f"{tool}(offset={after}) shows more; " if after < total else ""

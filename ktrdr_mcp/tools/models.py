@@ -1,0 +1,37 @@
+"""The tool that lists trained models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+from mcp_types import CallToolResult
+
+from ktrdr_engine.authoring.replies import ModelPage
+from ktrdr_mcp.arguments import StrictTool
+from ktrdr_mcp.authoring_views import models_text
+from ktrdr_mcp.fitting import fitting_rows
+from ktrdr_mcp.tools.reading import READ_ONLY, ListLimit, Offset, in_thread
+from ktrdr_mcp.views import reply
+
+if TYPE_CHECKING:
+    from ktrdr_engine.authoring.shelves import Shelves
+
+
+def model_tools(shelves: Callable[[], Shelves]) -> list[StrictTool]:
+    """Return the tools over the libraries that `shelves` returns; it is called in a thread."""
+
+    async def list_models(limit: ListLimit = 20, offset: Offset = 0) -> Annotated[CallToolResult, ModelPage]:
+        """Lists the trained `models`: for which `strategy`, on which bars, and how they did on their test split.
+
+        Use it to choose a model and dates it has not seen; a `test_accuracy` near `majority_accuracy` means little.
+        Call `start_backtest` next with one as model_path.
+        """
+        from ktrdr_engine.authoring.models import model_page
+
+        page = fitting_rows(await in_thread(lambda: model_page(shelves(), limit, offset)), "models")
+        return reply(models_text(page, offset), page)
+
+    return [
+        StrictTool.declare(list_models, title="List models", example="list_models(limit=20)", annotations=READ_ONLY)
+    ]
