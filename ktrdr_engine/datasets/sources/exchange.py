@@ -41,7 +41,7 @@ def make_exchange(name: str) -> Any:
             f"source 'ccxt:{name}': no such exchange.{did_you_mean(name, ccxt.exchanges)}"[:400],
             details={"field": "source", "value": f"ccxt:{name}"},
         )
-    return getattr(ccxt, name)({"enableRateLimit": True})
+    return getattr(ccxt, name)({"enableRateLimit": True, "enableLastJsonResponse": True})
 
 
 class ExchangeSource:
@@ -134,8 +134,8 @@ class ExchangeSource:
         import ccxt
 
         try:
-            return call(*arguments)
-        except (ccxt.NetworkError, ccxt.BadResponse) as error:
+            answer = call(*arguments)
+        except (ccxt.OperationFailed, ccxt.BadResponse) as error:
             raise NotNow(_one_line(error)) from error
         except ccxt.BaseError as error:
             raise SourceUnavailable(
@@ -146,6 +146,10 @@ class ExchangeSource:
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             # What ccxt raises when a reply is not shaped like the exchange's.
             raise NotNow("a malformed reply") from error
+        if self._exchange.last_json_response is None:
+            # ccxt takes a web page for a list without candles.
+            raise NotNow("a reply that is no JSON")
+        return answer
 
 
 def _page_of(exchange: Any) -> int:

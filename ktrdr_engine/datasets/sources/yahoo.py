@@ -34,6 +34,8 @@ _DAYS_AT_ONCE = {
 """Timeframes Yahoo has, and the days asked for in one request; it gives 1m bars for 8 days at most."""
 _COLUMNS = {"Open": "open", "High": "high", "Low": "low", "Close": "close", "Volume": "volume"}
 _SECONDS = 30
+_NOTHING_THERE = "Data doesn't exist for startDate"
+"""How Yahoo begins to say that the symbol is known but had no trade in the range."""
 
 
 class YahooSource:
@@ -84,13 +86,16 @@ class YahooSource:
         yfinance.config.debug.hide_exceptions = False
         # yfinance would answer a second attempt from its memory of the first, failures included.
         yfinance.data.YfData.cache_get.cache_clear()
+        ticker = yfinance.Ticker(self._request.symbol, session=self._session)
         try:
-            return self._history(yfinance, segment)
-        except (YFPricesMissingError, YFTzMissingError) as error:
-            if reason := getattr(error, "yahoo_reason", None):
-                raise self._refused(reason) from None
-            if isinstance(error, YFTzMissingError):
-                raise self._refused("unknown symbol") from None
+            return self._history(ticker, segment)
+        except YFTzMissingError:
+            raise self._refused("unknown symbol") from None
+        except YFPricesMissingError as error:
+            if error.yahoo_reason and not error.yahoo_reason.startswith(_NOTHING_THERE):
+                raise self._refused(error.yahoo_reason) from None
+            if not error.yahoo_reason and "currency" not in ticker.get_history_metadata():
+                raise NotNow("a malformed reply") from error
             return None
         except (YFException, OSError) as error:
             raise NotNow(_one_line(error)) from error
@@ -98,14 +103,13 @@ class YahooSource:
             # What yfinance raises when a reply is not shaped like prices.
             raise NotNow("a malformed reply") from error
 
-    def _history(self, yfinance: Any, segment: Span) -> pd.DataFrame:
+    def _history(self, ticker: Any, segment: Span) -> pd.DataFrame:
         first, last = (datetime.fromtimestamp(ns / 1e9, UTC) for ns in segment)
         if self._timeframe is Timeframe.D1:
             start: object = first.date()
             end: object = last.date() + timedelta(days=1)
         else:
             start, end = first, last + timedelta(seconds=1)
-        ticker = yfinance.Ticker(self._request.symbol, session=self._session)
         frame: pd.DataFrame = ticker.history(
             start=start,
             end=end,
