@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Provenance(BaseModel):
-    """What the numbers were made from; equal provenance means equal bytes."""
+    """What the numbers were made from; equal provenance means equal bytes. Rules have no model: the strategy is it."""
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
 
     data_sha256: str
     strategy_sha256: str
-    model_sha256: str
+    model_sha256: str | None
     seed: int | None
     engine_version: str
     library_versions: dict[str, str]

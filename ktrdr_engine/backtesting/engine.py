@@ -12,7 +12,6 @@ from ktrdr_engine.backtesting.observer import BridgeObserver
 from ktrdr_engine.backtesting.results import make_results
 from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.features import fuzzy, indicators
-from ktrdr_engine.features.matrix import FeatureMatrix, build_features
 from ktrdr_engine.metrics import curve
 from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.simulation import simulator
@@ -76,13 +75,11 @@ class BacktestingEngine:
         token.raise_if_cancelled()
         if bridge:
             bridge.announce("Computing features")
-        matrix: FeatureMatrix = build_features(
-            self._job.plan, self._job.window.series, [frame.series for frame in self._job.higher]
-        )
+        matrix = self._job.features()
         token.raise_if_cancelled()
         if bridge:
             bridge.announce("Predicting")
-        probabilities = self._job.model.predict(matrix, on_chunk=lambda _: token.raise_if_cancelled())
+        probabilities = self._job.predictor.predict(matrix, on_chunk=lambda _: token.raise_if_cancelled())
         threshold = self._job.strategy.config.decisions.confidence_threshold
         return decide(probabilities, threshold, start=self._job.window.start, known=matrix.known)
 

@@ -12,9 +12,11 @@ from ktrdr_engine.errors import InputError, StrategyError
 
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.models import BacktestRequest
+    from ktrdr_engine.backtesting.predictor import Predictor
     from ktrdr_engine.bars.frames import Frame
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.bars.window import BarWindow
+    from ktrdr_engine.features.matrix import FeatureMatrix
     from ktrdr_engine.features.plan import FeaturePlan
     from ktrdr_engine.inference.bundle import ModelBundle
     from ktrdr_engine.inference.library import ModelLibrary
@@ -31,13 +33,14 @@ class BacktestJob:
 
     `window.series` starts with the warm-up bars; `window.start` is the first bar of the requested range.
     `higher` are the bars of the longer timeframes, warm-up included. `available` is the first and the last bar of all
-    the data there is, ns UTC.
+    the data there is, ns UTC. `predictor` decides; `model` is the same where it was trained, None where it is rules.
     """
 
     request: BacktestRequest
     strategy: Strategy
-    model: ModelBundle
-    model_path: str
+    predictor: Predictor
+    model: ModelBundle | None
+    model_path: str | None
     plan: FeaturePlan
     window: BarWindow
     available: tuple[int, int]
@@ -48,12 +51,18 @@ class BacktestJob:
         """The number of bars in the requested range."""
         return len(self.window.series) - self.window.start
 
+    def features(self) -> FeatureMatrix:
+        """Compute the features of all bars, warm-up included."""
+        from ktrdr_engine.features.matrix import build_features
+
+        return build_features(self.plan, self.window.series, [frame.series for frame in self.higher])
+
 
 def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: ModelLibrary, bars: BarStore) -> BacktestJob:
     """Find and check everything `request` names.
 
     Raises:
-        InvalidRequest: The dates are unreadable, inverted or hold no bar.
+        InvalidRequest: The dates are unreadable, inverted or hold no bar, or rules were given a model.
         DataError: The symbol or timeframe is unknown, the file breaks a rule of bars, the range is not covered.
         StrategyError: The strategy is unknown, wrong, or written for another timeframe.
         ModelError: The model is unknown, unsafe, damaged, or made for other features.
@@ -73,10 +82,7 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
             f"ask for timeframe={plan.timeframe!r}, or choose a strategy written for {request.timeframe}.",
             details={"field": "timeframe", "value": request.timeframe, "known": [plan.timeframe]},
         )
-    with _about("model_path", request.model_path):
-        model_path = request.model_path or f"models/{models.newest_for(strategy.config.name)}"
-        model = models.load(model_path)
-        model.require(plan)
+    predictor, model, model_path = _decider(request, strategy, plan, models)
     required = strategy.config.training_data.history_required or _SETTLING * plan.warmup
     before = sys.maxsize if plan.unsettled else max(plan.warmup, required)
     with _about("start_date", request.start_date):
@@ -86,6 +92,7 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
     return BacktestJob(
         request=request,
         strategy=strategy,
+        predictor=predictor,
         model=model,
         model_path=model_path,
         plan=plan,
@@ -93,6 +100,21 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
         available=(int(series.timestamp[0]), int(series.timestamp[-1])),
         higher=higher,
     )
+
+
+def _decider(
+    request: BacktestRequest, strategy: Strategy, plan: FeaturePlan, models: ModelLibrary
+) -> tuple[Predictor, ModelBundle | None, str | None]:
+    """Return who decides, the model where it was trained, and that model's path."""
+    from ktrdr_engine.backtesting.predictor import rule_base
+
+    with _about("model_path", request.model_path):
+        if not strategy.config.model.is_trained:
+            return rule_base(request, strategy.config), None, None
+        model_path = request.model_path or f"models/{models.newest_for(strategy.config.name)}"
+        model = models.load(model_path)
+        model.require(plan)
+    return model, model, model_path
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine import __version__
 from ktrdr_engine.backtesting.models import BacktestResults
+from ktrdr_engine.backtesting.nearest_rule import nearest_rule
 from ktrdr_engine.backtesting.progress_bridge import SIDES
 from ktrdr_engine.bars.dates import format_stamp, parse_bound
 from ktrdr_engine.bars.timeframe import Timeframe
@@ -37,7 +38,12 @@ def make_results(
     first, last = simulation.start, simulation.start + simulation.bars
     performance = summarise(series.timestamp, series.prices, simulation, weekly=series.timeframe is Timeframe.W1)
     numbers = {field.name: getattr(performance, field.name) for field in fields(performance)}
-    numbers["notes"] = (*explain(simulation, decisions, rules), *performance.notes, *_notes_on_job(job))
+    numbers["notes"] = (
+        *explain(simulation, decisions, rules),
+        *nearest_rule(job, simulation),
+        *performance.notes,
+        *_notes_on_job(job),
+    )
     return BacktestResults(
         **numbers,
         warmup_bars=decisions.warmup,
@@ -79,30 +85,39 @@ def make_tables(job: BacktestJob, simulation: Simulation) -> dict[str, dict[str,
 
 def _notes_on_job(job: BacktestJob) -> Iterator[str]:
     """Say what a reader must know about data and model before believing the numbers."""
-    metadata, series = job.model.metadata, job.window.series
+    series = job.window.series
     asked_first, asked_last = job.request.range_ns()
     tolerance = max(_LONG_WEEKEND, series.timeframe.nanoseconds)
     if asked_first < job.available[0] - tolerance:
         yield f"The data begin at {format_stamp(job.available[0])}, after start_date."
     if asked_last > job.available[1] + tolerance:
         yield f"The data end at {format_stamp(job.available[1])}, before end_date."
-    if seen := _seen_again(job):
-        yield f"In sample: the model was {' and '.join(seen)}, part of this range."
-    if series.symbol not in metadata.symbols:
-        yield f"The model was trained on {', '.join(metadata.symbols)}, not on {series.symbol}."
     if job.higher:
         sources = (f"{frame.series.timeframe} {_source(frame, series)}" for frame in job.higher)
         yield f"Longer timeframes, seen from their close on: {', '.join(sources)}."
+    if job.model:
+        yield from _notes_on_model(job, job.model.metadata)
+
+
+def _notes_on_model(job: BacktestJob, metadata: ModelMetadata) -> Iterator[str]:
+    symbol = job.window.series.symbol
+    if seen := _seen_again(job):
+        yield f"In sample: the model was {' and '.join(seen)}, part of this range."
+    if symbol not in metadata.symbols:
+        yield f"The model was trained on {', '.join(metadata.symbols)}, not on {symbol}."
     if metadata.strategy_sha256 != job.strategy.sha256:
         yield "The strategy file has changed since the model was trained on it; their features still agree."
 
 
 def _seen_again(job: BacktestJob) -> list[str]:
-    """Say which bars of this run made the model what it is; empty when it meets all of them for the first time."""
-    metadata = job.model.metadata
-    if job.window.series.symbol not in metadata.symbols:
+    """Say which bars of this run made the model what it is; empty when it meets all of them for the first time.
+
+    Rules were not made from bars, as far as anybody can tell.
+    """
+    if job.model is None or job.window.series.symbol not in job.model.metadata.symbols:
         return []
-    return [f"{what} {used.start} to {used.end}" for what, used in _seen(metadata) if _overlaps(used, job)]
+    seen = _seen(job.model.metadata)
+    return [f"{what} {used.start} to {used.end}" for what, used in seen if _overlaps(used, job)]
 
 
 def _source(frame: Frame, base: BarSeries) -> str:
@@ -135,8 +150,8 @@ def _provenance(job: BacktestJob) -> Provenance:
     return Provenance(
         data_sha256=_data_sha256(job),
         strategy_sha256=job.strategy.sha256,
-        model_sha256=job.model.sha256,
-        seed=job.model.metadata.seed,
+        model_sha256=job.model.sha256 if job.model else None,
+        seed=job.model.metadata.seed if job.model else None,
         engine_version=__version__,
         library_versions={name: library_version(name) for name in _LIBRARIES},
     )

@@ -52,7 +52,8 @@ class _Norm(NamedTuple):
 
 
 def _either_product(one: Degrees, other: Degrees) -> Degrees:
-    return one + other - one * other
+    # a + b - ab, in a form that gives exactly 1 where one of them is 1: its opposite must be exactly 0.
+    return _ONE - (_ONE - one) * (_ONE - other)
 
 
 def _sum_to_one(one: Degrees, other: Degrees) -> Degrees:
@@ -101,16 +102,16 @@ class RuleBase:
                 on_chunk(stop)
         return probabilities
 
-    def peaks(self, matrix: FeatureMatrix, first: int) -> list[Peak]:
-        """Return where each rule fired most strongly from row `first` on, the earliest such row."""
+    def peaks(self, matrix: FeatureMatrix, first: int, stop: int) -> list[Peak]:
+        """Return where each rule fired most strongly in the rows [first, stop), the earliest such row."""
         peaks = [Peak(number, -1.0, 0) for number in range(len(self.rules))]
         for start, fired in self._chunks(matrix):
-            skipped = min(max(first - start, 0), len(fired[0]))
+            rows = slice(max(first - start, 0), max(stop - start, 0))
             for number, strengths in enumerate(fired):
-                known = np.nan_to_num(strengths[skipped:], nan=-1.0)
-                row = int(known.argmax()) if len(known) else 0
-                if len(known) and known[row] > peaks[number].strength:
-                    peaks[number] = Peak(number, float(known[row]), start + skipped + row)
+                known = np.nan_to_num(strengths[rows], nan=-1.0)
+                if len(known) and known.max() > peaks[number].strength:
+                    row = int(known.argmax())
+                    peaks[number] = Peak(number, float(known[row]), start + rows.start + row)
         return peaks
 
     def _chunks(self, matrix: FeatureMatrix) -> Iterator[tuple[int, list[Degrees]]]:

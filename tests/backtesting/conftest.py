@@ -33,6 +33,7 @@ TREND: dict[str, Any] = {
     "start_date": "2001-01-01",
     "end_date": "2013-01-31",
 }
+RULES: dict[str, Any] = TREND | {"strategy_config_path": "trend_rules"}
 
 JobMaker = Callable[[dict[str, Any]], BacktestJob]
 

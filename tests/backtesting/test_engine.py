@@ -29,10 +29,12 @@ from ktrdr_engine.inference.bundle import save_bundle
 from ktrdr_engine.inference.library import ModelLibrary
 from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.strategy.library import StrategyLibrary
-from tests.backtesting.conftest import MAIN_JOB, SWING, TREND, JobMaker
+from tests.backtesting.conftest import MAIN_JOB, RULES, SWING, TREND, JobMaker
 from tests.inference.models import bundle
 
-ALL = pytest.mark.parametrize("arguments", [MAIN_JOB, SWING, TREND], ids=["mean_reversion", "swing", "trend"])
+ALL = pytest.mark.parametrize(
+    "arguments", [MAIN_JOB, SWING, TREND, RULES], ids=["mean_reversion", "swing", "trend", "rules"]
+)
 
 
 def run(job: BacktestJob) -> BacktestResults:
@@ -194,7 +196,7 @@ def test_indicators_have_settled_when_a_strategy_names_no_history(
     def probabilities(start: str) -> NDArray[np.float32]:
         request = BacktestRequest.parse(MAIN_JOB | {"strategy_config_path": "brief", "start_date": start})
         job = prepare(request, strategies, models, bar_store)
-        return job.model.predict(build_features(job.plan, job.window.series))[job.window.start :]
+        return job.predictor.predict(build_features(job.plan, job.window.series))[job.window.start :]
 
     late = probabilities("2017-06-01")
     np.testing.assert_allclose(late, probabilities("2017-01-02")[-len(late) :], atol=1e-3)

@@ -86,7 +86,7 @@ def year() -> BarSeries:
 
 def probabilities(job: BacktestJob) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     higher = [frame.series for frame in job.higher]
-    return job.model.predict(build_features(job.plan, job.window.series, higher))[job.window.start :]
+    return job.predictor.predict(build_features(job.plan, job.window.series, higher))[job.window.start :]
 
 
 def test_it_trades_and_says_where_the_longer_bars_come_from(desk: Desk) -> None:
