@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ktrdr_engine.features.plan import FuzzyInput
 from ktrdr_engine.features.registry import INDICATORS
 from ktrdr_engine.strategy.zones import membership_words
 
@@ -29,7 +30,7 @@ def plain_words(config: StrategyConfig) -> str:
             f"{config.name} {config.version}: {config.description}".rstrip(" :"),
             *_reading(config),
             *_fuzzy_sets(config),
-            *_network(config),
+            *(_network(config) if config.model.is_trained else _rules(config)),
             *_deciding(config.decisions),
             *_executing(config.execution),
         ]
@@ -53,8 +54,8 @@ def _indicator(config: StrategyConfig, id: str) -> str:
 
 
 def _fuzzy_sets(config: StrategyConfig) -> Iterator[str]:
-    used = dict.fromkeys(item.fuzzy_set for item in config.nn_inputs if item.fuzzy_set)
-    for name in used:
+    inputs = config.feature_plan().inputs
+    for name in dict.fromkeys(item.fuzzy_set for item in inputs if isinstance(item, FuzzyInput)):
         yield _fuzzy_set(name, config.fuzzy_sets[name])
 
 
@@ -76,6 +77,17 @@ def _network(config: StrategyConfig) -> Iterator[str]:
     )
     taught = _LABELS[labels.source].format(threshold=percent(labels.threshold), lookahead=labels.lookahead)
     yield f"It is taught BUY where {taught}; SELL is the reverse, HOLD the rest."
+
+
+def _rules(config: StrategyConfig) -> Iterator[str]:
+    norm = {
+        "min_max": "and is as true as its weakest part, or as its strongest; the strongest rule for an answer counts",
+        "product": "and multiplies its parts, or fails only as far as all fail; rules for the same answer add up",
+    }[config.model.norm]
+    yield f"Rules decide, and nothing is trained ({norm}):"
+    yield from (f"- {rule}" for rule in config.rules())
+    if not any(rule.then == "HOLD" for rule in config.rules()):
+        yield "HOLD gets what the stronger of BUY and SELL leaves of 100 %."
 
 
 def _layers(model: Model) -> str:

@@ -40,6 +40,20 @@ def test_the_shipped_mean_reversion_reads_like_this() -> None:
     ]
 
 
+def test_rules_are_read_back() -> None:
+    lines = plain_words(SHIPPED.load("trend_rules").config).splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("Rules decide"))
+    assert lines[start : start + 5] == [
+        "Rules decide, and nothing is trained (and is as true as its weakest part, or as its strongest; the strongest "
+        "rule for an answer counts):",
+        "- BUY when long_trend is above and swing is rising and half_year is not falling",
+        "- SELL when long_trend is below and (swing is falling or half_year is falling)",
+        "HOLD gets what the stronger of BUY and SELL leaves of 100 %.",
+        "At each close the most probable answer counts if it has at least 60 %.",
+    ]
+    assert not any("network" in line or "taught" in line for line in lines)
+
+
 @pytest.mark.parametrize("name", SHIPPED.names())
 def test_every_shipped_strategy_is_told_in_short(name: str) -> None:
     config = SHIPPED.load(name).config
