@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.resampling import bucket_opens
 from ktrdr_engine.bars.series import BarSeries
+from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.errors import DataError
 
 MOST_MISSING: Final = 3
@@ -32,17 +33,32 @@ def newest_closed(base: BarSeries, higher: BarSeries) -> NDArray[np.intp]:
             upper one's decision would see a bar that holds part of the lower one.
     """
     closes = higher.timestamp + higher.timeframe.nanoseconds
-    seen = np.searchsorted(closes, base.timestamp + base.timeframe.nanoseconds, side="right") - 1
-    early = seen[:-1] > np.searchsorted(closes, base.timestamp[1:], side="right") - 1
-    if early.any():
-        row = int(early.argmax())
-        one, other = (format_stamp(int(base.timestamp[i])) for i in (row, row + 1))
-        raise DataError(
-            f"{base.symbol} {base.timeframe}: the bars of {one} and {other} overlap, so {higher.timeframe} bars cannot "
-            f"be aligned with them. Correct the stamps, or use a strategy of one timeframe.",
-            details={"timestamp": one, "timeframe": str(higher.timeframe)},
-        )
-    return seen
+    moments = base.timestamp + base.timeframe.nanoseconds
+    first_seen = np.searchsorted(moments, closes, side="left")
+    _check_order(base, higher.timeframe, closes, first_seen)
+    return _happened(first_seen, len(base)) - 1
+
+
+def _happened(first_seen: NDArray[np.intp], rows: int) -> NDArray[np.intp]:
+    """Return how many events are seen at each row, given the row each is first seen at, beyond the last if never."""
+    counts: NDArray[np.intp] = np.bincount(first_seen, minlength=rows)[:rows].cumsum()
+    return counts
+
+
+def _check_order(
+    base: BarSeries, timeframe: Timeframe, closes: NDArray[np.int64], first_seen: NDArray[np.intp]
+) -> None:
+    inside = first_seen < len(base) - 1
+    early = np.flatnonzero(base.timestamp[first_seen[inside] + 1] < closes[inside])
+    if len(early) == 0:
+        return
+    row = int(first_seen[inside][early[0]])
+    one, other = (format_stamp(int(base.timestamp[i])) for i in (row, row + 1))
+    raise DataError(
+        f"{base.symbol} {base.timeframe}: the bars of {one} and {other} overlap, so {timeframe} bars cannot "
+        f"be aligned with them. Correct the stamps, or use a strategy of one timeframe.",
+        details={"timestamp": one, "timeframe": str(timeframe)},
+    )
 
 
 def check_fresh(base: BarSeries, higher: BarSeries, first: int) -> None:
@@ -55,15 +71,15 @@ def check_fresh(base: BarSeries, higher: BarSeries, first: int) -> None:
     Raises:
         DataError: Naming the time without bars.
     """
-    seen = newest_closed(base, higher)[first:]
-    length = higher.timeframe.nanoseconds
-    expected = np.unique(bucket_opens(base.timestamp, higher.timeframe))
-    moments = base.timestamp[first:] + base.timeframe.nanoseconds
-    closed = np.searchsorted(expected + length, moments, side="right")
-    missing = closed - np.searchsorted(expected, higher.timestamp[seen] + length, side="left")
-    stale = (seen >= 0) & (missing > MOST_MISSING)
-    if stale.any():
-        raise _stale(base, higher, int(seen[int(stale.argmax())]))
+    seen, length = newest_closed(base, higher), higher.timeframe.nanoseconds
+    buckets = bucket_opens(base.timestamp, higher.timeframe)
+    expected = buckets[np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))]
+    moments = base.timestamp + base.timeframe.nanoseconds
+    expected_closed = _happened(np.searchsorted(moments, expected + length, side="left"), len(base))
+    covered = np.searchsorted(expected, higher.timestamp + length, side="left")
+    stale = (seen >= 0) & (expected_closed - covered[seen] > MOST_MISSING)
+    if stale[first:].any():
+        raise _stale(base, higher, int(seen[first + int(stale[first:].argmax())]))
 
 
 def _stale(base: BarSeries, higher: BarSeries, newest: int) -> DataError:

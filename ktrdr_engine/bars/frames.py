@@ -51,7 +51,8 @@ def _all(store: BarStore, base: BarSeries, timeframe: str) -> Frame:
 
 
 def _known(frame: Frame, wanted: BarWindow, before: int) -> Frame:
-    check_fresh(wanted.series, frame.series, wanted.start)
+    if not frame.is_resampled:
+        check_fresh(wanted.series, frame.series, wanted.start)
     seen = newest_closed(wanted.series, frame.series)
     first, last = int(seen[0]) + 1, int(seen[-1]) + 1
     return frame._replace(series=frame.series.between(max(0, first - before), max(1, last)))

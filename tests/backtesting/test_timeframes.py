@@ -1,4 +1,4 @@
-"""Backtests of a strategy that reads 4h and daily bars beside the hourly ones it decides on."""
+"""Backtests of strategies that read 4h and daily bars beside the hourly ones they decide on, by MLP or LSTM."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ktrdr_engine.errors import DataError, StrategyError
 from ktrdr_engine.features.matrix import build_features
 from ktrdr_engine.inference.bundle import save_bundle
 from ktrdr_engine.inference.library import ModelLibrary
+from ktrdr_engine.inference.metadata import AnyArchitecture, Architecture, Normalization, RecurrentArchitecture
 from ktrdr_engine.strategy.library import StrategyLibrary
 from tests.backtesting.conftest import MAIN_JOB
 from tests.inference.models import bundle
@@ -39,24 +40,39 @@ nn_inputs:
   - {fuzzy_set: zone, timeframes: all}
   - {raw_indicator: rsi_5, normalization: none, timeframes: [4h]}
   INPUT
-model: {type: mlp, features: {lookback_periods: 1}}
+model: MODEL
 decisions: {confidence_threshold: 0.0, allow_short_from_flat: true}
 """
 LADDER = MAIN_JOB | {"strategy_config_path": "ladder", "model_path": "ladder"}
 
 
+LAYERS = Architecture(hidden_layers=(8, 4), activation="relu", dropout=0)
+MLP = "{type: mlp, features: {lookback_periods: 1}}", LAYERS
+LSTM = (
+    "{type: lstm, architecture: {hidden_size: 6, num_layers: 2}, features: {lookback_periods: 12}}",
+    RecurrentArchitecture(type="lstm", hidden_size=6, num_layers=2, dropout=0),
+)
+
+
 class Desk:
     """A home with the strategy, a model of drawn weights for it, and prices that may be changed."""
 
-    def __init__(self, root: Path, *, obv: bool = False) -> None:
+    def __init__(self, root: Path, network: tuple[str, AnyArchitecture] = MLP, *, obv: bool = False) -> None:
         self.root = root
         for folder in ("strategies", "models", "data"):
             (root / folder).mkdir(parents=True)
         flow = ("obv: {type: obv}", "- {raw_indicator: obv, timeframes: [1d]}") if obv else ("", "")
-        text = STRATEGY.replace("FLOW", flow[0]).replace("INPUT", flow[1])
+        text = STRATEGY.replace("FLOW", flow[0]).replace("INPUT", flow[1]).replace("MODEL", network[0])
         (root / "strategies" / "ladder.yaml").write_text(text)
         plan = self.strategies.load("ladder").config.feature_plan()
-        save_bundle(bundle(plan=plan, strategy_name="ladder", seed=5), root / "models" / "ladder.pt")
+        raw = ["_raw" in name for name in plan.names]
+        centred = Normalization(
+            shift=tuple(50.0 if is_raw else 0.5 for is_raw in raw),
+            scale=tuple(0.05 if is_raw else 2.0 for is_raw in raw),
+        )
+        changes: dict[str, Any] = {"architecture": network[1], "normalization": centred, "strategy_name": "ladder"}
+        trained = bundle(seed=6 if network is LSTM else 1, plan=plan, **changes)  # drawn weights that trade
+        save_bundle(trained, root / "models" / "ladder.pt")
 
     @property
     def strategies(self) -> StrategyLibrary:
@@ -79,6 +95,11 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
+@pytest.fixture(params=[MLP, LSTM], ids=["mlp", "lstm"])
+def any_desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
+    return Desk(tmp_path, request.param)
+
+
 @pytest.fixture(scope="session")
 def year() -> BarSeries:
     return BarStore((shipped_root(),)).load("EURUSD", "1h")
@@ -89,8 +110,8 @@ def probabilities(job: BacktestJob) -> np.ndarray[tuple[int, int], np.dtype[np.f
     return job.predictor.predict(build_features(job.plan, job.window.series, higher))[job.window.start :]
 
 
-def test_it_trades_and_says_where_the_longer_bars_come_from(desk: Desk) -> None:
-    results = desk.run(start_date="2017-03-01")
+def test_it_trades_and_says_where_the_longer_bars_come_from(any_desk: Desk) -> None:
+    results = any_desk.run(start_date="2017-03-01")
     assert results.total_trades > 20
     assert results.warmup_bars == 0
     note = "Longer timeframes, seen from their close on: 4h made from the 1h bars, 1d made from the 1h bars."
@@ -106,14 +127,14 @@ def test_the_first_bars_of_all_wait_for_the_longest_warmup(desk: Desk) -> None:
     assert len(days) > 250
 
 
-def test_bars_that_have_not_closed_change_no_bit_of_the_equity(desk: Desk, year: BarSeries) -> None:
-    before = desk.run()
-    first = desk.job().window.start
+def test_bars_that_have_not_closed_change_no_bit_of_the_equity(any_desk: Desk, year: BarSeries) -> None:
+    before = any_desk.run()
+    first = any_desk.job().window.start
     for change in (3000, 3001, 3002, 3003):
         prices = year.prices.copy()
         prices[:, change:] *= 1.5
-        desk.put(BarSeries("EURUSD", Timeframe.H1, year.timestamp, prices))
-        after = desk.run()
+        any_desk.put(BarSeries("EURUSD", Timeframe.H1, year.timestamp, prices))
+        after = any_desk.run()
         for column in ("equity", "position"):
             one, two = before.tables["equity"][column], after.tables["equity"][column]
             past = change - first
@@ -122,18 +143,18 @@ def test_bars_that_have_not_closed_change_no_bit_of_the_equity(desk: Desk, year:
 
 
 @pytest.mark.parametrize("end", ["2017-06-14T08:00:00Z", "2017-06-14T10:00:00Z", "2017-06-18", "2017-06-19"])
-def test_a_shorter_range_gives_a_prefix_of_the_results(desk: Desk, end: str) -> None:
-    whole, part = desk.run(), desk.run(end_date=end)
+def test_a_shorter_range_gives_a_prefix_of_the_results(any_desk: Desk, end: str) -> None:
+    whole, part = any_desk.run(), any_desk.run(end_date=end)
     kept = part.bars - 1  # the last bar holds the forced closing
     for column in ("equity", "position"):
         assert part.tables["equity"][column][:kept].tobytes() == whole.tables["equity"][column][:kept].tobytes()
 
 
 @pytest.mark.parametrize("end", [3000, 3001, 3002, 3003, 3010])
-def test_a_shorter_file_gives_a_prefix_of_the_probabilities(desk: Desk, year: BarSeries, end: int) -> None:
-    whole = probabilities(desk.job())
-    desk.put(year.between(0, end))
-    part = probabilities(desk.job())
+def test_a_shorter_file_gives_a_prefix_of_the_probabilities(any_desk: Desk, year: BarSeries, end: int) -> None:
+    whole = probabilities(any_desk.job())
+    any_desk.put(year.between(0, end))
+    part = probabilities(any_desk.job())
     assert len(part) == end - 2
     assert part.tobytes() == whole[: len(part)].tobytes()
 

@@ -1,0 +1,74 @@
+"""Strategies of several timeframes and of a recurrent network, backtested by an agent over stdio."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client, StdioServerParameters
+
+from ktrdr_engine.inference.bundle import save_bundle
+from ktrdr_engine.inference.metadata import Architecture, RecurrentArchitecture
+from ktrdr_engine.strategy.library import StrategyLibrary
+from tests.inference.models import bundle
+from tests.mcp.conftest import text_of
+from tests.mcp.wire import environment
+
+STRATEGY = """
+name: NAME
+training_data:
+  symbols: {mode: single, symbol: EURUSD}
+  timeframes: {mode: multi_timeframe, list: [1h, 4h], base_timeframe: 1h}
+indicators: {rsi_14: {type: rsi, period: 14}}
+fuzzy_sets: {zone: {indicator: rsi_14, low: [0, 0, 30, 60], high: [40, 70, 100, 100]}}
+nn_inputs: [{fuzzy_set: zone, timeframes: all}]
+model: MODEL
+decisions: {confidence_threshold: 0.0, allow_short_from_flat: true}
+"""
+MODELS = {
+    "ladder": ("{type: mlp}", Architecture(hidden_layers=(8,), activation="relu", dropout=0)),
+    "memory": (
+        "{type: lstm, architecture: {hidden_size: 8}, features: {lookback_periods: 10}}",
+        RecurrentArchitecture(type="lstm", hidden_size=8, num_layers=1, dropout=0),
+    ),
+}
+
+
+def furnish(home: Path) -> None:
+    """Put a strategy of each kind, and a model with drawn weights for it, into a home."""
+    for folder in ("strategies", "models"):
+        (home / folder).mkdir(parents=True)
+    for name, (model, architecture) in MODELS.items():
+        text = STRATEGY.replace("NAME", name).replace("MODEL", model)
+        (home / "strategies" / f"{name}.yaml").write_text(text)
+        plan = StrategyLibrary((home,)).load(name).config.feature_plan()
+        trained = bundle(seed=3, plan=plan, architecture=architecture, strategy_name=name, timeframes=("1h", "4h"))
+        save_bundle(trained, home / "models" / f"{name}.pt")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", MODELS)
+async def test_an_agent_backtests_it(tmp_path: Path, name: str) -> None:
+    variables = environment(tmp_path)
+    furnish(Path(variables["KTRDR_HOME"]))
+    server = StdioServerParameters(command=sys.executable, args=["-m", "ktrdr_mcp.main"], env=variables)
+    async with Client(server) as client:
+
+        async def ask(tool: str, **arguments: Any) -> dict[str, Any]:
+            result = await client.call_tool(tool, arguments)
+            assert not result.is_error, text_of(result)
+            assert result.structured_content is not None
+            return dict(result.structured_content)
+
+        asked = {
+            "symbol": "EURUSD", "timeframe": "1h", "strategy_config_path": f"strategies/{name}.yaml",
+            "start_date": "2017-03-01", "end_date": "2017-12-29",
+        }  # fmt: skip
+        operation_id = (await ask("start_backtest", **asked))["operation_id"]
+        operation = await ask("get_operation", operation_id=operation_id, wait_seconds=25)
+        assert operation["status"] == "COMPLETED"
+        assert operation["results"]["total_trades"] > 0
+        assert operation["results"]["warmup_bars"] == 0
+        assert any("4h made from the 1h bars" in note for note in operation["results"]["notes"])
