@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ ReadT = TypeVar("ReadT")
 
 logger = logging.getLogger(__name__)
 _ROWS_IN_A_GROUP = 65_536
+_ENTRIES_IN_A_PIECE = 50
 
 
 class ResultFiles:
@@ -123,19 +124,30 @@ def _write_all(
     folder: Path, results: Mapping[str, Any] | None, history: FinishedHistory, tables: Mapping[str, Table]
 ) -> None:
     if results is not None:
-        _write_text(folder / "results.json", to_json(results))
+        _write_text(folder / "results.json", [to_json(results)])
     if history.last:
-        content = {"last": history.last, "buckets": history.entries}
-        _write_text(folder / "metrics.json", to_json(content, what="metrics"))
+        _write_text(folder / "metrics.json", _history_as_json(history))
     for name, table in tables.items():
         _write_table(folder / f"{name}.parquet", name, table)
 
 
-def _write_text(path: Path, text: str) -> None:
+def _write_text(path: Path, pieces: Iterable[str]) -> None:
     with path.open("w", encoding="utf-8") as file:
-        file.write(text)
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _history_as_json(history: FinishedHistory) -> Iterator[str]:
+    """Yield a history in pieces: the encoder stops every other thread for as long as one call of it takes."""
+    yield f'{{"last":{history.last},"buckets":{{'
+    for place, (name, entries) in enumerate(history.entries.items()):
+        yield f"{',' if place else ''}{to_json(name)}:["
+        for first in range(0, len(entries), _ENTRIES_IN_A_PIECE):
+            piece = to_json(entries[first : first + _ENTRIES_IN_A_PIECE], what="metrics")
+            yield f"{',' if first else ''}{piece[1:-1]}"
+        yield "]"
+    yield "}}"
 
 
 def _write_table(path: Path, name: str, table: Table) -> None:

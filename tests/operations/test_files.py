@@ -40,6 +40,21 @@ def test_a_history_reads_back_as_it_was(tmp_path: Path) -> None:
     assert files.results(_ID) is None
 
 
+def test_a_long_history_is_one_document_however_it_was_written(tmp_path: Path) -> None:
+    entries = [(number, {"step": number, "note": 'a "quoted" word'}) for number in range(1, 1_001)]
+    history = FinishedHistory(1_000, {"odd": entries[::2], "none": [], "even": entries[1::2]})
+    files = ResultFiles(tmp_path)
+    files.write(_ID, None, history, {})
+    assert files.history(_ID) == history
+
+
+def test_a_history_that_is_no_json_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    entries = [(number, {"pnl": 1.5 if number < 400 else float("nan")}) for number in range(1, 501)]
+    with pytest.raises(EngineError, match="metrics"):
+        ResultFiles(tmp_path).write(_ID, None, FinishedHistory(500, {"bars": entries}), {})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_table_is_none_and_a_page_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
     files = ResultFiles(tmp_path)
     assert files.table(_ID, "../secret", 0, 1) is None
