@@ -96,5 +96,5 @@ async def _serve(opening: Opening, transport: Transport) -> None:
                 connection.start_soon(transport.speak, application, ending)
                 await ending.event.wait()
             await transport.part()
-            # The task group cannot be left: the SDK's reader thread may be blocked in a read of stdin.
+            # The task group cannot be left: where the SDK reads stdin, its thread may be blocked in that.
             leave(ending.code)
