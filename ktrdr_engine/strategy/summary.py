@@ -22,6 +22,11 @@ _LABELS = {
     "triple_barrier": "the price rises {threshold} within {lookahead} bars before it falls as far",
 }
 
+_NORMS = {
+    "min_max": "And counts the weaker degree, or the stronger, and of the rules for one answer the strongest",
+    "product": "And multiplies degrees, or is a + b - ab, and the rules for one answer add up, to 1 at most",
+}
+
 
 def plain_words(config: StrategyConfig) -> str:
     """Return the strategy as short sentences, one a line."""
@@ -54,8 +59,8 @@ def _indicator(config: StrategyConfig, id: str) -> str:
 
 
 def _fuzzy_sets(config: StrategyConfig) -> Iterator[str]:
-    inputs = config.feature_plan().inputs
-    for name in dict.fromkeys(item.fuzzy_set for item in inputs if isinstance(item, FuzzyInput)):
+    used = dict.fromkeys(item.fuzzy_set for item in config.feature_plan().inputs if isinstance(item, FuzzyInput))
+    for name in used:
         yield _fuzzy_set(name, config.fuzzy_sets[name])
 
 
@@ -79,21 +84,16 @@ def _network(config: StrategyConfig) -> Iterator[str]:
     yield f"It is taught BUY where {taught}; SELL is the reverse, HOLD the rest."
 
 
-def _rules(config: StrategyConfig) -> Iterator[str]:
-    norm = {
-        "min_max": "and is as true as its weakest part, or as its strongest; the strongest rule for an answer counts",
-        "product": "and multiplies its parts, or fails only as far as all fail; rules for the same answer add up",
-    }[config.model.norm]
-    yield f"Rules decide, and nothing is trained ({norm}):"
-    yield from (f"- {rule}" for rule in config.rules())
-    if not any(rule.then == "HOLD" for rule in config.rules()):
-        yield "HOLD gets what the stronger of BUY and SELL leaves of 100 %."
-
-
 def _layers(model: Model) -> str:
     shape = model.architecture
     sizes = shape.hidden_layers if model.type == "mlp" else (shape.hidden_size,) * shape.num_layers
     return listed([str(size) for size in sizes])
+
+
+def _rules(config: StrategyConfig) -> Iterator[str]:
+    yield f"Rules decide, nothing is trained: {'; '.join(map(str, config.rules()))}."
+    rest = "" if any(rule.then == "HOLD" for rule in config.rules()) else "; HOLD gets what BUY and SELL leave"
+    yield f"{_NORMS[config.model.norm]}{rest}."
 
 
 def _deciding(decisions: Decisions) -> Iterator[str]:

@@ -28,11 +28,15 @@ async def test_strategies_are_listed_in_pages(agent: Agent, tmp_path: Path) -> N
     (tmp_path / "strategies").mkdir()
     (tmp_path / "strategies" / "broken.yaml").write_text("name: broken")
     page, text = await agent.does("list_strategies", limit=2)
-    assert (page["total"], page["returned"]) == (4, 2)
+    assert (page["total"], page["returned"]) == (5, 2)
     assert "broken.yaml (user): CANNOT BE USED" in text
     assert "list_strategies(offset=2)" in text
     rest = await agent.asks("list_strategies", offset=2)
-    assert [row["name"] for row in rest["strategies"]] == ["rsi_mean_reversion.yaml", "trend_following.yaml"]
+    assert [row["name"].removesuffix(".yaml") for row in rest["strategies"]] == [
+        "rsi_mean_reversion",
+        "trend_following",
+        "trend_rules",
+    ]
     assert rest["strategies"][0]["newest_model"] == "rsi_mlp_v1.0.0.pt"
 
 

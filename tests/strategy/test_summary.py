@@ -40,20 +40,6 @@ def test_the_shipped_mean_reversion_reads_like_this() -> None:
     ]
 
 
-def test_rules_are_read_back() -> None:
-    lines = plain_words(SHIPPED.load("trend_rules").config).splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith("Rules decide"))
-    assert lines[start : start + 5] == [
-        "Rules decide, and nothing is trained (and is as true as its weakest part, or as its strongest; the strongest "
-        "rule for an answer counts):",
-        "- BUY when long_trend is above and swing is rising and half_year is not falling",
-        "- SELL when long_trend is below and (swing is falling or half_year is falling)",
-        "HOLD gets what the stronger of BUY and SELL leaves of 100 %.",
-        "At each close the most probable answer counts if it has at least 60 %.",
-    ]
-    assert not any("network" in line or "taught" in line for line in lines)
-
-
 @pytest.mark.parametrize("name", SHIPPED.names())
 def test_every_shipped_strategy_is_told_in_short(name: str) -> None:
     config = SHIPPED.load(name).config
@@ -84,6 +70,26 @@ def test_every_shipped_strategy_is_told_in_short(name: str) -> None:
 def test_each_setting_is_told(complete: dict[str, Any], section: str, field: str, value: object, expected: str) -> None:
     complete[section][field] = value
     assert expected in words_of(complete)
+
+
+def test_rules_are_told_as_they_stand(complete: dict[str, Any]) -> None:
+    del complete["training"], complete["nn_inputs"]
+    rules = [
+        {"if": "rsi_zone is oversold and macd_trend is rising", "then": "BUY"},
+        {"if": "rsi_zone is overbought", "then": "SELL", "weight": 0.8},
+    ]
+    complete["model"] = {"type": "fuzzy_rules", "rules": rules}
+    told = words_of(complete)
+    assert (
+        "Rules decide, nothing is trained: BUY when rsi_zone is oversold and macd_trend is rising; "
+        "SELL when rsi_zone is overbought (weight 0.8)." in told
+    )
+    assert "of the rules for one answer the strongest; HOLD gets what BUY and SELL leave." in told
+    assert "macd_trend says how far" in told
+    assert "taught" not in told
+    rules.append({"if": "rsi_zone is neutral", "then": "HOLD"})
+    complete["model"]["norm"] = "product"
+    assert "add up, to 1 at most." in words_of(complete)
 
 
 def test_raw_values_are_told_with_their_scale(complete: dict[str, Any]) -> None:
