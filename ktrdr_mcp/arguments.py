@@ -37,9 +37,17 @@ class StrictTool(Tool):
     example: str
 
     @classmethod
-    def declare(cls, function: Callable[..., Any], *, title: str, example: str, annotations: ToolAnnotations) -> Self:
+    def declare(
+        cls,
+        function: Callable[..., Any],
+        *,
+        title: str,
+        example: str,
+        annotations: ToolAnnotations,
+        meta: dict[str, Any] | None = None,
+    ) -> Self:
         """Build the tool from an async function: its name, docstring, signature and `Annotated` reply model."""
-        made = Tool.from_function(function, title=title, annotations=annotations, structured_output=True)
+        made = Tool.from_function(function, title=title, annotations=annotations, meta=meta, structured_output=True)
         fields = {name: getattr(made, name) for name in type(made).model_fields}
         fields["parameters"] = closed(lean(made.parameters))
         fields["description"] = " ".join(made.description.split())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mcp.server import MCPServer
 
 from ktrdr_engine import __version__
+from ktrdr_mcp.apps.operation import operation_app
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.completions import add_completions
 from ktrdr_mcp.resources import add_resources
@@ -76,6 +77,7 @@ def create_server(
         instructions=INSTRUCTIONS,
         tools=[*server_tools(application)],
         log_level="WARNING",
+        extensions=[operation_app()],
         lifespan=connection,
         # Nothing here ever changes while connected, so no change notifications are promised.
         subscriptions=False,

@@ -16,6 +16,7 @@ from ktrdr_engine.backtesting.models import (
 )
 from ktrdr_engine.fields import FirstDate, LastDate, ModelPath, StrategyPath, Symbol, TimeframeName
 from ktrdr_engine.operations.wire import StartedReply
+from ktrdr_mcp.apps.operation import SHOWN_IN_APP
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.tools.starting import STARTS_WORK, IdempotencyKey, started
 
@@ -66,4 +67,8 @@ def backtesting_tools(backtesting: BacktestingService) -> list[StrictTool]:
         what = f"Backtest of {strategy_config_path} on {symbol} {timeframe}, {start_date} to {end_date}"
         return started(what, operation_id)
 
-    return [StrictTool.declare(start_backtest, title="Start a backtest", example=_EXAMPLE, annotations=STARTS_WORK)]
+    return [
+        StrictTool.declare(
+            start_backtest, title="Start a backtest", example=_EXAMPLE, annotations=STARTS_WORK, meta=SHOWN_IN_APP
+        )
+    ]

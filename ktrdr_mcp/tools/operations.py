@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage, OperationStatus, OperationType
 from ktrdr_engine.operations.requests import refuse_booleans
+from ktrdr_mcp.apps.operation import SHOWN_IN_APP
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.fitting import fitting_metrics, fitting_operation, fitting_page
 from ktrdr_mcp.tools.reading import EXAMPLE_ID, READ_ONLY, ListLimit, Offset, OperationId
@@ -64,6 +65,7 @@ def _get_operation(operations: OperationsService) -> StrictTool:
         title="Show an operation",
         example=f'get_operation(operation_id="{EXAMPLE_ID}", wait_seconds=20)',
         annotations=READ_ONLY,
+        meta=SHOWN_IN_APP,
     )
 
 
