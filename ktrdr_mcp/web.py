@@ -1,4 +1,4 @@
-"""MCP over HTTP: Streamable HTTP at /mcp, SSE at /sse, and the REST routes of the engine beside them, in one app.
+"""MCP over HTTP: Streamable HTTP at /mcp, SSE at /sse, the engine's REST routes and the dashboard at /, in one app.
 
 All connections share the application of the process. Neighbours: `process` opens and ends it, `access` says who may
 ask. This module is imported only when HTTP is asked for.
@@ -17,6 +17,7 @@ from ktrdr_engine.operations.http import ERROR_HANDLERS, operation_routes
 from ktrdr_engine.operations.http_requests import MAX_BODY_BYTES
 from ktrdr_engine.operations.http_serving import make_server
 from ktrdr_mcp.access import Access
+from ktrdr_mcp.dashboard.routes import dashboard_routes
 from ktrdr_mcp.process import DEFECT
 from ktrdr_mcp.server import create_server
 
@@ -78,8 +79,9 @@ def create_app(application: Application, mcp: MCPServer[Application], access: Ac
     streamable = mcp.streamable_http_app(transport_security=_CHECKED_BEFORE, max_request_body_size=MAX_BODY_BYTES)
     sse = mcp.sse_app(transport_security=_CHECKED_BEFORE, max_request_body_size=MAX_BODY_BYTES)
     rest = operation_routes(application.operations, application.start_routes, service=SERVICE)
+    pages = dashboard_routes(application, access.session)
     return Starlette(
-        routes=[*rest, *streamable.routes, *sse.routes],
+        routes=[*rest, *pages, *streamable.routes, *sse.routes],
         middleware=access.middleware(),
         exception_handlers=ERROR_HANDLERS,
     )

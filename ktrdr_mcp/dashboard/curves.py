@@ -1,0 +1,147 @@
+"""Curves as SVG geometry: points in, path texts and labels out. The template draws; nothing here knows HTML.
+
+The drawing stretches with the page, so labels are not part of it: they stand beside it as text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from ktrdr_mcp.dashboard.figures import figure, moment
+
+WIDTH: Final = 1000
+HEIGHT: Final = 300
+_MOST_POINTS: Final = 500
+_MARGIN: Final = 6
+
+
+class Point(NamedTuple):
+    """A value at a place on the axis: seconds since 1970, or an epoch's number."""
+
+    place: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One curve.
+
+    Attributes:
+        name: What the legend calls it.
+        points: In order of their place.
+    """
+
+    name: str
+    points: Sequence[Point]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What a template needs to draw lines.
+
+    Attributes:
+        title: Its heading.
+        paths: (name, points of a polyline), one a line.
+        base: Height of the dashed line, None without one.
+        levels: Labels of the value axis: highest, middle, lowest.
+        places: Labels of the other axis: first, middle, last.
+        summary: The same in a sentence, for who cannot see it.
+    """
+
+    title: str
+    paths: tuple[tuple[str, str], ...]
+    base: float | None
+    levels: tuple[str, str, str]
+    places: tuple[str, str, str]
+    summary: str
+
+
+def draw(
+    title: str, lines: Iterable[Line], *, unit: str, base: float | None = None, dated: bool = True
+) -> Chart | None:
+    """Return the chart of the lines that have at least two points; None without any.
+
+    Args:
+        title: Its heading.
+        lines: What to draw, on common axes.
+        unit: A name of a number with that unit, for the labels.
+        base: A value to compare with, drawn as a dashed line.
+        dated: Whether places are times.
+    """
+    drawn = [line for line in lines if len(line.points) > 1]
+    if not drawn:
+        return None
+    values = [point.value for line in drawn for point in line.points] + ([] if base is None else [base])
+    first = min(line.points[0].place for line in drawn)
+    last = max(line.points[-1].place for line in drawn)
+    low, high = min(values), max(values)
+    across, up = _Scale(first, last, 0, WIDTH), _Scale(low, high, HEIGHT - _MARGIN, _MARGIN)
+    places = [_place(place, dated=dated) for place in (first, (first + last) / 2, last)]
+    levels = [figure(unit, float(level)) for level in (high, (low + high) / 2, low)]
+    return Chart(
+        title,
+        tuple((line.name, _path(line.points, across, up)) for line in drawn),
+        None if base is None else round(up.at(base), 1),
+        (levels[0], levels[1], levels[2]),
+        (places[0], places[1], places[2]),
+        _summary(title, drawn, unit, places),
+    )
+
+
+def points_of(rows: Sequence[Mapping[str, Any]], value: str, place: str = "timestamp") -> list[Point]:
+    """Return the points of a history; rows without a finite value are left out."""
+    points = []
+    for index, row in enumerate(rows):
+        number = row.get(value)
+        if isinstance(number, int | float) and math.isfinite(number):
+            points.append(Point(_coordinate(row.get(place), index), float(number)))
+    return points
+
+
+class _Scale:
+    def __init__(self, low: float, high: float, start: float, end: float) -> None:
+        self._low, self._start = low, start
+        self._factor = (end - start) / ((high - low) or 1.0)
+
+    def at(self, value: float) -> float:
+        return self._start + (value - self._low) * self._factor
+
+
+def _path(points: Sequence[Point], across: _Scale, up: _Scale) -> str:
+    return " ".join(f"{across.at(point.place):.1f},{up.at(point.value):.1f}" for point in _thinned(points))
+
+
+def _thinned(points: Sequence[Point]) -> list[Point]:
+    """Return at most so many points as can be told apart; the extremes of each step are kept."""
+    if len(points) <= _MOST_POINTS:
+        return list(points)
+    step = -(-len(points) * 2 // _MOST_POINTS)
+    kept: list[Point] = [points[0]]
+    for start in range(0, len(points), step):
+        part = points[start : start + step]
+        kept += sorted({min(part, key=lambda point: point.value), max(part, key=lambda point: point.value)})
+    return [*kept, points[-1]]
+
+
+def _coordinate(place: object, index: int) -> float:
+    if isinstance(place, str):
+        return datetime.fromisoformat(place).timestamp()
+    return float(place) if isinstance(place, int | float) else float(index)
+
+
+def _place(place: float, *, dated: bool) -> str:
+    if not dated:
+        return f"{place:,.0f}"
+    return moment(datetime.fromtimestamp(place, tz=UTC))[:10]
+
+
+def _summary(title: str, lines: Sequence[Line], unit: str, places: Sequence[str]) -> str:
+    ends = "; ".join(
+        f"{line.name} from {figure(unit, line.points[0].value)} to {figure(unit, line.points[-1].value)}"
+        for line in lines
+    )
+    return f"{title}, {places[0]} to {places[2]}: {ends}."

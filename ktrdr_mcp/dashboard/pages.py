@@ -1,0 +1,188 @@
+"""What each page shows, gathered from the service like any other client would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+from pydantic import ValidationError
+
+from ktrdr_engine.errors import InvalidRequest
+from ktrdr_engine.metrics.definitions import DEFINITIONS
+from ktrdr_engine.operations.http_requests import ListQuery
+from ktrdr_engine.operations.models import Operation, OperationStatus, OperationSummary, OperationType
+from ktrdr_mcp.dashboard.curves import Chart, Line, Point, draw, points_of
+from ktrdr_mcp.dashboard.figures import subject
+
+if TYPE_CHECKING:
+    from ktrdr_engine.operations.service import OperationsService
+
+Context = dict[str, Any]
+Rows = list[dict[str, Any]]
+
+ROWS_ON_A_PAGE: Final = 25
+_SHOWN_TRADES: Final = 20
+_PAGE: Final = 500
+_MOST_PAGES: Final = 20
+_TILES: Final = (
+    "total_return", "buy_and_hold_return", "sharpe_ratio", "max_drawdown", "total_trades", "win_rate", "final_value",
+    "current_pnl",
+)  # fmt: skip
+_LOSSES: Final = ("train_loss", "validation_loss", "loss", "val_loss")
+_APART: Final = ("notes", "provenance", "partial")
+
+
+async def list_page(operations: OperationsService, given: Mapping[str, str]) -> Context:
+    """Return the list of operations that the form asks for.
+
+    Raises:
+        InvalidRequest: It asks for a status or a type that there is not.
+    """
+    query = _list_query(given)
+    page = await operations.list_operations(query.status, query.operation_type, ROWS_ON_A_PAGE, query.offset)
+    unfinished = next((row.operation_id for row in page.operations if not row.status.is_final), None)
+    return {
+        "rows": [(row, await _subject(operations, row)) for row in page.operations],
+        "total": page.total,
+        "first": query.offset + 1 if page.operations else 0,
+        "last": query.offset + page.returned,
+        "chosen_status": query.status,
+        "chosen_type": query.operation_type,
+        "statuses": list(OperationStatus),
+        "types": list(OperationType),
+        "newer": _list_address(query, query.offset - ROWS_ON_A_PAGE) if query.offset else None,
+        "older": _list_address(query, query.offset + page.returned)
+        if query.offset + page.returned < page.total
+        else None,
+        "follow": unfinished,
+    }
+
+
+async def _subject(operations: OperationsService, row: OperationSummary) -> str:
+    """Return what a row is about; of one that still runs its message says it, and no row is worth a pull."""
+    return subject((await operations.get_operation(row.operation_id)).metadata) if row.status.is_final else ""
+
+
+def _list_query(given: Mapping[str, str]) -> ListQuery:
+    try:
+        return ListQuery.model_validate({name: value for name, value in given.items() if value and name != "limit"})
+    except ValidationError as error:
+        wrong = ", ".join(f"{one['loc'][0]}={str(one['input'])[:80]!r}" for one in error.errors())
+        raise InvalidRequest(f"The list has no {wrong}: choose a status and a type in the form.") from None
+
+
+def _list_address(query: ListQuery, offset: int) -> str:
+    chosen = {"status": query.status, "operation_type": query.operation_type, "offset": max(0, offset) or None}
+    return "/?" + urlencode({name: value for name, value in chosen.items() if value})
+
+
+async def operation_page(operations: OperationsService, operation_id: str) -> Context:
+    """Return everything about one operation.
+
+    Raises:
+        OperationNotFound: There is no such operation.
+    """
+    operation = await operations.get_operation(operation_id)
+    history = await _history(operations, operation_id)
+    results, metadata = operation.results or {}, operation.metadata
+    numbers = results or operation.progress.context
+    return {
+        "operation": operation,
+        "tiles": [(name, numbers[name]) for name in _TILES if isinstance(numbers.get(name), int | float)],
+        "chart": chart_of(operation, history),
+        "trades": history.get("trades", [])[: -_SHOWN_TRADES - 1 : -1],
+        "trade_count": len(history.get("trades", ())),
+        "notes": [*results.get("notes", ()), *operation.warnings],
+        "results": [
+            (name, value, DEFINITIONS[name].formula if name in DEFINITIONS else "")
+            for name, value in results.items()
+            if name not in _APART
+        ],
+        "request": [(name, value) for name, value in metadata.items() if value is not None],
+        "provenance": list(results.get("provenance", {}).items()),
+        "follow": None if operation.status.is_final else operation_id,
+        "has_report": False,
+        "is_partial": bool(results.get("partial")),
+    }
+
+
+async def _history(operations: OperationsService, operation_id: str) -> dict[str, Rows]:
+    """Return what the operation has told so far, by bucket."""
+    history: dict[str, Rows] = {}
+    cursor = 0
+    for _ in range(_MOST_PAGES):
+        page = await operations.get_operation_metrics(operation_id, cursor, _PAGE)
+        cursor = page.new_cursor
+        for bucket, rows in page.metrics.items():
+            history.setdefault(bucket, []).extend(rows)
+        if not page.has_more:
+            break
+    return history
+
+
+def chart_of(operation: Operation, history: Mapping[str, Rows]) -> Chart | None:
+    """Return the curve that a history tells: the equity of a backtest, the losses of a training, or none."""
+    if rows := history.get("bars"):
+        capital = float(operation.metadata.get("initial_capital") or 0)
+        equity = [Point(point.place, point.value + capital) for point in points_of(rows, "pnl")]
+        title = "Equity" if operation.status.is_final else "Equity so far"
+        return draw(title, [Line("Equity", equity)], unit="pnl", base=capital)
+    rows = history.get("epochs", [])
+    lines = [Line(name.replace("_", " "), points_of(rows, name, "epoch")) for name in _LOSSES]
+    return draw("Loss by epoch", lines, unit="loss", dated=False)
+
+
+class Compared(NamedTuple):
+    """One number of two operations; `better` is the index of the better one, if one is."""
+
+    name: str
+    values: Sequence[object]
+    better: int | None
+
+
+async def compare_page(operations: OperationsService, ids: Sequence[str]) -> Context:
+    """Return two operations side by side.
+
+    Raises:
+        InvalidRequest: They are not two.
+        OperationNotFound: One of them does not exist.
+    """
+    if len(ids) != 2 or ids[0] == ids[1]:
+        raise InvalidRequest(f"Two operations can be compared, not {len(set(ids))}: tick two of the list.")
+    both = [await operations.get_operation(operation_id) for operation_id in ids]
+    lines = [
+        Line(letter, _gains(one, await _history(operations, one.operation_id)))
+        for letter, one in zip("AB", both, strict=True)
+    ]
+    following = (one.operation_id for one in both if not one.status.is_final)
+    return {
+        "both": both,
+        "chart": draw("Return", lines, unit="total_return", base=0.0),
+        "numbers": [_compared(name, both) for name in DEFINITIONS if any(name in (one.results or {}) for one in both)],
+        "differences": _differences(both),
+        "follow": next(following, None),
+    }
+
+
+def _gains(operation: Operation, history: Mapping[str, Rows]) -> list[Point]:
+    """Return the equity as return on the initial capital, so that runs with unlike capital compare."""
+    capital = operation.metadata.get("initial_capital")
+    if not isinstance(capital, int | float) or not capital:
+        return []
+    return [Point(point.place, point.value / capital) for point in points_of(history.get("bars", []), "pnl")]
+
+
+def _compared(name: str, both: Sequence[Operation]) -> Compared:
+    values = [(one.results or {}).get(name) for one in both]
+    better = DEFINITIONS[name].better
+    first, second = values
+    if better is None or not isinstance(first, int | float) or not isinstance(second, int | float) or first == second:
+        return Compared(name, values, None)
+    return Compared(name, values, int((second > first) == (better == "higher")))
+
+
+def _differences(both: Sequence[Operation]) -> list[Compared]:
+    names = dict.fromkeys(name for one in both for name in one.metadata)
+    pairs = ((name, [one.metadata.get(name) for one in both]) for name in names)
+    return [Compared(name, values, None) for name, values in pairs if values[0] != values[1]]
