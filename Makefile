@@ -6,7 +6,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test test-image check bench coverage clean
+.PHONY: setup demo test test-image test-browser check bench coverage clean
 
 setup: .venv/.ready
 
@@ -26,6 +26,10 @@ test: setup
 # What the Dockerfile does, done without a container engine; takes minutes.
 test-image: setup
 	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m pytest -q -m image tests/deployment
+
+# The dashboard and the app in the system's Chromium; screenshots stay in tests/browser/screenshots.
+test-browser: setup
+	$(BIN)/python -m pytest -q -m browser tests/browser
 
 check: setup
 	$(BIN)/ruff format --check .
