@@ -68,9 +68,11 @@ class Timeframes(Section):
     """The bars the strategy works on: those of one timeframe, or of several, of which it decides on the shortest."""
 
     mode: Literal["single", "multi_timeframe"] = Field(examples=["single"])
-    timeframe: Length | None = None
-    timeframes: Annotated[tuple[Length, ...], Field(strict=False)] = Field((), alias="list", max_length=8)
-    base_timeframe: Length | None = None
+    timeframe: Length | None = Field(None, description="mode single only")
+    timeframes: Annotated[tuple[Length, ...], Field(strict=False)] = Field(
+        (), alias="list", max_length=8, description="mode multi_timeframe only; each bar is seen from its close on"
+    )
+    base_timeframe: Length | None = Field(None, description="the shortest of list: the bars decided on")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -163,16 +165,20 @@ class NnInput(Section):
     fuzzy_set: str | None = None
     raw_indicator: str | None = None
     normalization: Literal["minmax", "zscore", "none"] | None = None
-    timeframes: Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_as_list)] = ("all",)
+    timeframes: Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_as_list)] = Field(
+        ("all",), description="all, or some of training_data.timeframes"
+    )
 
 
 class Architecture(Section):
-    """The layers between the features and the three logits; `ARCHITECTURES` says which field is for which network."""
+    """What stands between the features and the three logits; `ARCHITECTURES` says which field is for which network."""
 
-    hidden_layers: Annotated[tuple[Layer, ...], Field(strict=False)] = Field((50, 25), min_length=1, max_length=8)
-    activation: Literal["relu", "leaky_relu", "gelu", "tanh", "sigmoid"] = "relu"
-    hidden_size: int = Field(32, ge=1, le=512)
-    num_layers: int = Field(1, ge=1, le=4)
+    hidden_layers: Annotated[tuple[Layer, ...], Field(strict=False)] = Field(
+        (50, 25), min_length=1, max_length=8, description="mlp only"
+    )
+    activation: Literal["relu", "leaky_relu", "gelu", "tanh", "sigmoid"] = Field("relu", description="mlp only")
+    hidden_size: int = Field(32, ge=1, le=512, description="lstm and gru only")
+    num_layers: int = Field(1, ge=1, le=4, description="lstm and gru only")
     dropout: Annotated[float, Ge(0), Le(0.9), FRACTION] = 0.0
 
 
@@ -189,7 +195,9 @@ ARCHITECTURES: Final[dict[str, tuple[str, ...]]] = {
 class Lags(Section):
     """How much of the past a row holds: lags 0 to `lookback_periods` of every input; for lstm and gru a sequence."""
 
-    lookback_periods: int = Field(0, ge=0, le=50)
+    lookback_periods: int = Field(
+        0, ge=0, le=50, description="bars of the shortest timeframe; lstm and gru need at least 1"
+    )
 
 
 class Rule(Section):

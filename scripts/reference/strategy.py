@@ -35,8 +35,9 @@ def _section(path: str, model: type[BaseModel], seen: set[type[BaseModel]]) -> I
 
 
 def _row(name: str, field: FieldInfo, model: type[BaseModel]) -> tuple[str, str, str, str]:
-    schema = model.model_json_schema(by_alias=True)["properties"].get(name, {})
-    return f"`{name}`", _default(field), _takes(schema), field.description or ""
+    whole = model.model_json_schema(by_alias=True)
+    schema, named = whole["properties"].get(name, {}), whole.get("$defs", {})
+    return f"`{name}`", _default(field), _takes(schema, named), field.description or ""
 
 
 def _default(field: FieldInfo) -> str:
@@ -47,8 +48,8 @@ def _default(field: FieldInfo) -> str:
     return f"`{field.default}`" if field.default not in ((), {}, "") else "none"
 
 
-def _takes(schema: dict[str, Any]) -> str:
-    options = schema.get("anyOf", [schema])
+def _takes(schema: dict[str, Any], named: dict[str, Any]) -> str:
+    options = [named.get(one.get("$ref", "").rpartition("/")[2], one) for one in schema.get("anyOf", [schema])]
     return " or ".join(dict.fromkeys(_kind(option) for option in options))
 
 
