@@ -19,6 +19,7 @@ from ktrdr_engine.inference.dropout import Dropout
 from ktrdr_engine.inference.metadata import CLASSES
 from ktrdr_engine.inference.network import logits
 from ktrdr_engine.strategy.schema import EarlyStopping, Training
+from ktrdr_engine.training.adam import Adam
 
 
 class Epoch(NamedTuple):
@@ -87,7 +88,7 @@ def fit(
     learner = _Learner(
         network,
         nn.CrossEntropyLoss(weight=class_weights(train.labels)),
-        torch.optim.Adam(network.parameters(), lr=settings.learning_rate),
+        Adam(network, settings.learning_rate),
     )
     watch = _Watch(network, settings.early_stopping)
     try:
@@ -102,6 +103,8 @@ def fit(
                 break
     except OperationCancelled as stop:
         raise OperationCancelled(stop.message, partial=watch.restore()) from None
+    finally:
+        learner.adam.release()
     fitted = watch.restore()
     assert fitted is not None  # a strategy has at least one epoch
     return fitted
@@ -150,7 +153,7 @@ class _Seen(NamedTuple):
 class _Learner(NamedTuple):
     network: nn.Sequential
     criterion: nn.CrossEntropyLoss
-    optimizer: torch.optim.Optimizer
+    adam: Adam
 
     def learn(self, rows: Examples, batches: Iterator[Tensor], listener: Listener) -> _Learned:
         """Move the weights by each batch; raise OperationCancelled when the listener says so."""
@@ -161,11 +164,9 @@ class _Learner(NamedTuple):
             if listener.should_stop is not None and listener.should_stop():
                 raise OperationCancelled("The training was cancelled.")
             labels = rows.labels[batch]
-            self.optimizer.zero_grad()
             answers: Tensor = self.network(rows.features[batch])
             loss: Tensor = self.criterion(answers, labels)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            self.optimizer.step()
+            self.adam.step(loss)
             # Kept as tensors: turning them into Python's numbers is left to the end of the epoch.
             losses.append(loss.detach())
             right.append((answers.detach().argmax(dim=1) == labels).sum())
