@@ -26,6 +26,7 @@ OPERATION: Final = "ktrdr://operations/{operation_id}"
 RESULTS: Final = f"{OPERATION}/results"
 TRADES: Final = f"{OPERATION}/trades{{?offset,limit}}"
 EQUITY: Final = f"{OPERATION}/equity{{?offset,limit}}"
+REPORT: Final = f"{OPERATION}/report.html"
 STRATEGY: Final = "ktrdr://strategies/{name}"
 
 _JSON: Final = "application/json"
@@ -38,6 +39,19 @@ _MOST_ROWS_AT_ONCE: Final = 10_000
 def add_resources(server: MCPServer[Any], application: Application) -> None:
     """Register every resource over the application."""
     _add_operation_resources(server, application.operations)
+
+    @server.resource(REPORT, mime_type="text/html", title="Report of an operation")
+    async def report(operation_id: str) -> str:
+        """An operation as one page for a browser: numbers, curves, trades, strategy, model; 5 to 8 MB, for saving.
+
+        It is complete in itself. `plot_operation` and the other resources are what fits into a conversation.
+        """
+        from ktrdr_engine.reports.gathering import gather_report
+        from ktrdr_engine.reports.page import render
+
+        with _failures():
+            material = await gather_report(application, operation_id)
+        return await anyio.to_thread.run_sync(render, material)
 
     @server.resource(STRATEGY, mime_type="application/yaml", title="Strategy file")
     async def strategy(name: str) -> str:

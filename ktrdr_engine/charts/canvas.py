@@ -19,6 +19,7 @@ from ktrdr_engine.charts.theme import Theme
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL import Image
 
 WIDTH: Final = 1_200
 """Pixels; a chat shows the picture at about half of that, so nothing is smaller than `SMALL`."""
@@ -153,7 +154,8 @@ def percent(value: float, decimals: int | None = None) -> str:
     """Return a fraction as a percentage with a true minus sign, with as many decimals as its size asks for."""
     if decimals is None:
         decimals = 0 if abs(value) >= 0.1 or value == 0 else 1 if abs(value) >= 0.01 else 2
-    return f"{value * 100:.{decimals}f} %".replace("-", "−")
+    # Adding zero makes a negative one positive.
+    return f"{round(value * 100, decimals) + 0.0:.{decimals}f} %".replace("-", "−")
 
 
 def money(value: float) -> str:
@@ -179,13 +181,19 @@ def plain(text: str) -> str:
 
 
 def _made_to_fit(png: bytes) -> bytes:
-    """Return the picture in 64 colours and, if that is not enough, smaller."""
+    """Return the picture in 256 colours, and smaller if even that is too much."""
     from PIL import Image
 
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    while True:
-        buffer = io.BytesIO()
-        image.quantize(64).save(buffer, "PNG", optimize=True)
-        if len(buffer.getvalue()) <= _MAX_BYTES:
-            return buffer.getvalue()
+    content = png
+    while len(content) > _MAX_BYTES:
+        # An octree keeps a colour that few pixels have, such as that of the best month; a median cut loses it.
+        content = _encoded(image.quantize(256, Image.Quantize.FASTOCTREE))
         image = image.resize((image.width * 2 // 3, image.height * 2 // 3))
+    return content
+
+
+def _encoded(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -92,6 +93,19 @@ def backtest(
     }
     with running() as settings:
         raise typer.Exit(run_backtest(settings, arguments, as_json=json))
+
+
+@app.command()
+def report(
+    operation_id: OperationId,
+    output: Annotated[Path | None, typer.Option(help="File to write; without it OPERATION_ID.html, here.")] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write an operation as one HTML file: numbers, curves, trades, strategy, model."""
+    from ktrdr_engine.cli.report import write_report
+
+    with running() as settings:
+        write_report(settings, operation_id, output=output, show=show)
 
 
 @operations.command("list")

@@ -5,9 +5,14 @@ from __future__ import annotations
 import base64
 
 import anyio
-from mcp_types import CallToolResult, ImageContent
+import pytest
+from mcp import Client, MCPError
+from mcp_types import CallToolResult, ImageContent, TextResourceContents
 
-from tests.mcp.conftest import Session, text_of
+from ktrdr_engine.composition import open_application
+from ktrdr_engine.settings import Settings
+from ktrdr_mcp.server import create_server
+from tests.mcp.conftest import Session, backtest_of, text_of
 
 
 async def test_a_chart_is_a_picture_with_the_same_in_words(session: Session) -> None:
@@ -61,3 +66,21 @@ async def test_what_is_no_kind_no_theme_or_no_operation_is_refused(session: Sess
     assert "theme" in refusal
     unknown = await session.refusal("plot_operation", operation_id="op_backtest_20250103_aaaaaaaaaa")
     assert "Call list_operations" in unknown
+
+
+async def test_a_real_run_has_its_prices_in_the_chart_and_its_story_in_the_report(settings: Settings) -> None:
+    async with open_application(settings) as application, Client(create_server(application)) as client:
+        started = await client.call_tool("start_backtest", backtest_of("EURUSD"))
+        assert started.structured_content is not None
+        operation_id = started.structured_content["operation_id"]
+        await client.call_tool("get_operation", {"operation_id": operation_id, "wait_seconds": 25})
+        text = text_of(await client.call_tool("plot_operation", {"operation_id": operation_id}))
+        assert "Panes: price with entries and exits" in text
+        assert "buy and hold without costs" in text
+        (content,) = (await client.read_resource(f"ktrdr://operations/{operation_id}/report.html")).contents
+        assert isinstance(content, TextResourceContents)
+        assert content.mime_type == "text/html"
+        assert content.text.startswith("<!doctype html>")
+        assert "The file itself (YAML)" in content.text
+        with pytest.raises(MCPError, match="Call list_operations"):
+            await client.read_resource("ktrdr://operations/op_backtest_20250103_aaaaaaaaaa/report.html")

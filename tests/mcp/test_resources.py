@@ -46,6 +46,7 @@ async def test_the_templates_say_what_they_hold(session: Session) -> None:
         "ktrdr://operations/{operation_id}/results",
         "ktrdr://operations/{operation_id}/trades",
         "ktrdr://operations/{operation_id}/equity",
+        "ktrdr://operations/{operation_id}/report.html",
         "ktrdr://strategies/{name}",
     ]
     assert all(template.description and template.mime_type and template.title for template in templates)

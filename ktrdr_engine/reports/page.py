@@ -1,0 +1,147 @@
+"""The page itself: material in, one HTML text out.
+
+Guarantees: every text that comes from files, agents or workers is escaped by the template, and written with
+`textContent` by the script. The page's own policy lets nothing run but its own scripts and nothing be fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import hashlib
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from ktrdr_engine import __version__
+from ktrdr_engine.charts.run import Run
+from ktrdr_engine.charts.wording import extent, outcome, period, sentence, trading, worst
+from ktrdr_engine.inference.metadata import CLASSES
+from ktrdr_engine.reports import curves
+from ktrdr_engine.reports.curves import Figure, RollingSharpe
+from ktrdr_engine.reports.gathering import Material
+from ktrdr_engine.reports.months import by_month, returns_map
+from ktrdr_engine.reports.numbers import all_numbers, headlines, notes_of
+from ktrdr_engine.reports.trades import COLUMNS, trade_table
+from ktrdr_engine.reports.wording import figure, label
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+
+def render(material: Material) -> str:
+    """Return the report as one HTML file; takes a second, so call it in a thread."""
+    from markupsafe import Markup
+
+    content = _content(material)
+    data = json.dumps(content.pop("data"), separators=(",", ":"), allow_nan=False)
+    return _template().render(
+        **content,
+        mark=Markup(marks(material.subject.operation.operation_id)),  # an id is letters, digits and underscores
+        version=__version__,
+        style=Markup(_part("report.css")),  # our own files, not anybody's text
+        scripts=[Markup(script) for script in _scripts()],
+        policy=_policy(),
+        # "<" is all that could end the element early.
+        data=Markup(data.replace("<", "\\u003c")),
+    )
+
+
+def marks(operation_id: str) -> str:
+    """Return the element near the beginning of a report that says whose it is."""
+    return f'<meta name="ktrdr-operation" content="{operation_id}">'
+
+
+def _content(material: Material) -> dict[str, Any]:
+    subject = material.subject
+    operation, run = subject.operation, subject.run
+    results = operation.results or {}
+    shown = _of_run(run) if run else {"figures": [], "run": None, "months": [], "map": [], "trades": None, "gaps": []}
+    if subject.epochs is not None:
+        shown["figures"] += curves.learning(subject.epochs)
+    return {
+        **shown,
+        "operation": operation,
+        "title": run.name if run else label(operation.operation_type.lower()),
+        "summary": _summary(run) if run else [],
+        "headlines": headlines(results),
+        "numbers": all_numbers(results),
+        "notes": notes_of(results),
+        "is_partial": bool(results.get("partial")),
+        "in_sample": results.get("in_sample"),
+        "request": [(label(name), figure(name, value)) for name, value in operation.metadata.items()],
+        "provenance": _provenance(results.get("provenance")),
+        "strategy": material.strategy,
+        "model": material.model,
+        "columns": COLUMNS,
+        "classes": CLASSES,
+        "percent": lambda value: figure("win_rate", value),
+        "data": {
+            "figures": [dataclasses.asdict(one) for one in shown["figures"]],
+            "trades": shown["trades"]._asdict() | {"first": []} if shown["trades"] else None,
+        },
+    }
+
+
+def _of_run(run: Run) -> dict[str, Any]:
+    found = curves.rolling(run)
+    sharpe = found if isinstance(found, RollingSharpe) else None
+    figures: list[Figure] = [curves.equity(run), curves.drawdown(run)]
+    if sharpe is not None:
+        figures.append(curves.rolling_figure(sharpe))
+    return {
+        "figures": figures,
+        "gaps": [found] if isinstance(found, str) else [],
+        "run": run,
+        "map": returns_map(run),
+        "months": by_month(run, sharpe),
+        "trades": trade_table(run.trades) if len(run.trades) else None,
+    }
+
+
+def _summary(run: Run) -> list[str]:
+    return [sentence(f"{period(run)} UTC", extent(run)), sentence(outcome(run), worst(run), trading(run)), *run.remarks]
+
+
+def _provenance(found: Any) -> list[tuple[str, str]]:
+    if not isinstance(found, dict):
+        return []
+    flat = {
+        **{label(name): value for name, value in found.items() if not isinstance(value, dict)},
+        **{
+            f"{label(name)}: {key}": one
+            for name, value in found.items()
+            if isinstance(value, dict)
+            for key, one in value.items()
+        },
+    }
+    return [(name, str(value)) for name, value in flat.items()]
+
+
+@functools.cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("ktrdr_engine.reports", "templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html")
+
+
+@functools.cache
+def _scripts() -> tuple[str, str]:
+    return files("plotly").joinpath("package_data/plotly.min.js").read_text("utf-8"), _part("report.js")
+
+
+@functools.cache
+def _policy() -> str:
+    """Return the content security policy: nothing from anywhere, and only the scripts with these hashes."""
+    digests = (hashlib.sha256(script.encode()).digest() for script in _scripts())
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"
+
+
+def _part(name: str) -> str:
+    return files("ktrdr_engine.reports").joinpath("templates", name).read_text("utf-8")

@@ -1,0 +1,105 @@
+"""The tables of a report."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ktrdr_engine.charts.run import Trades
+from ktrdr_engine.reports.curves import RollingSharpe, rolling
+from ktrdr_engine.reports.months import by_month, returns_map
+from ktrdr_engine.reports.numbers import all_numbers, headlines
+from ktrdr_engine.reports.trades import trade_table
+from ktrdr_engine.reports.wording import figure, label, reason
+from tests.charts.material import run, trades
+from tests.reports.material import RESULTS
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("total_return", -0.0234, "−2.34 %"),
+        ("final_value", 102_340.5, "102,340.50"),
+        ("total_trades", 1_234, "1,234"),
+        ("sharpe_ratio", -1.25, "−1.250"),
+        ("max_drawdown_duration_days", 12.34, "12.3 days"),
+        ("sharpe_ratio", None, "undefined"),
+        ("in_sample", True, "True"),
+        ("first_bar", "2017-01-02", "2017-01-02"),
+        ("accuracy_of_something", 0.5, "0.500"),
+    ],
+)
+def test_a_number_is_written_in_its_unit(name: str, value: object, text: str) -> None:
+    assert figure(name, value) == text
+
+
+def test_an_undefined_number_has_the_reason_of_its_note_or_else_of_its_definition() -> None:
+    notes = ("sharpe_ratio, calmar_ratio undefined: no drawdown.", "a note undefined: of nothing")
+    assert reason("calmar_ratio", notes) == "no drawdown."
+    assert reason("win_rate", notes) == "no trade was closed"
+    assert reason("who_knows", notes) == ""
+    assert label("win_rate") == "Win rate"
+
+
+def test_the_headlines_are_those_there_are() -> None:
+    assert [one.label for one in headlines(RESULTS)] == [
+        "Total return", "Sharpe ratio", "Max drawdown", "Total trades", "Win rate",
+    ]  # fmt: skip
+    assert headlines({"rows": 5}) == []
+
+
+def test_all_numbers_leave_out_what_is_nested() -> None:
+    names = [one.label for one in all_numbers({**RESULTS, "strange": None})]
+    assert "Provenance" not in names
+    assert "Notes" not in names
+    assert next(one for one in all_numbers({"strange": None})).meaning == "Undefined: no reason is recorded"
+
+
+def test_the_first_page_of_trades_says_what_the_data_say() -> None:
+    table = trade_table(trades(60, 100))
+    assert (table.total, len(table.data), len(table.first)) == (60, 60, 50)
+    assert table.reasons == ["signal", "stop_loss"]
+    assert table.first[0][-1] == "signal"
+    assert table.first[1][-1] == "stop loss"
+    assert [row[0] for row in table.data] == list(range(1, 61))
+
+
+def test_what_was_not_recorded_of_a_trade_is_empty() -> None:
+    made = trades(1, 10)
+    bare = Trades(*(getattr(made, name) for name in list(Trades.__dataclass_fields__)[:9]))
+    bare.pnl[0] = np.nan
+    row = trade_table(bare).first[0]
+    assert row[7:12] == ["", row[8], "", "", ""]
+
+
+def test_the_map_colours_by_sign_and_size() -> None:
+    years = returns_map(run(24 * 400, 0))
+    assert [year.year for year in years] == [2017, 2018]
+    cells = [cell for year in years for cell in year.months if cell.text]
+    assert max(cell.strength for cell in cells) == 60
+    assert all(cell.side == ("loss" if cell.text.startswith("−") else "gain") for cell in cells)
+    assert years[1].months[11].text == ""
+
+
+def test_a_month_without_change_has_no_colour() -> None:
+    flat = run(10, 0)
+    flat.equity[:] = 100_000
+    assert returns_map(flat)[0].months[0].side == ""
+
+
+def test_month_by_month_the_table_holds_what_the_curves_show() -> None:
+    made = run(24 * 200, 0)
+    found = rolling(made)
+    assert isinstance(found, RollingSharpe)
+    rows = by_month(made, found)
+    assert [row.month for row in rows] == [f"2017-{month:02}" for month in range(1, 8)]
+    assert rows[-1].equity == f"{made.equity[-1]:,.2f}"
+    assert made.prices is not None
+    assert rows[-1].held == f"{100_000 * made.prices.growth[-1]:,.2f}"
+    assert rows[0].sharpe == ""
+    assert rows[-1].sharpe == f"{found.ratios[-1]:.2f}".replace("-", "−")
+
+
+def test_without_prices_and_ratios_those_columns_are_empty() -> None:
+    row = by_month(run(100, 0, with_prices=False), None)[0]
+    assert (row.held, row.sharpe) == ("", "")
