@@ -20,20 +20,23 @@ from ktrdr_engine.operations.starting import StartRoute
 from ktrdr_engine.operations.store import OperationStore
 from ktrdr_engine.operations.workers import Workers
 from ktrdr_engine.settings import Settings
+from ktrdr_engine.training.service import TrainingService
 
 if TYPE_CHECKING:
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.inference.library import ModelLibrary
     from ktrdr_engine.strategy.library import StrategyLibrary
 
-KINDS: tuple[type[ServiceOrchestrator[Any, Any, Any]], ...] = (BacktestingService, DataLoadingService)
+KINDS: tuple[type[ServiceOrchestrator[Any, Any, Any]], ...] = (BacktestingService, TrainingService, DataLoadingService)
 """Every kind of operation there is."""
 
 
 class Application:
     """Everything a deployable serves. Libraries are imported when they are first used."""
 
-    def __init__(self, settings: Settings, operations: OperationsService, workers: Workers) -> None:
+    def __init__(
+        self, settings: Settings, operations: OperationsService, workers: Workers, *, remark: str | None = None
+    ) -> None:
         self.settings = settings
         self.operations = operations
         self.workers = workers
@@ -43,6 +46,14 @@ class Application:
             models=lambda: self.models,
             bars=lambda: self.bars,
             worker=self._worker(settings.use_remote_backtest_service, settings.remote_backtest_service_url),
+        )
+        self.training = TrainingService(
+            operations,
+            strategies=lambda: self.strategies,
+            models=lambda: self.models,
+            bars=lambda: self.bars,
+            worker=self._worker(settings.use_remote_training_service, settings.remote_training_service_url),
+            remark=remark,
         )
         self.datasets = DataLoadingService(
             operations,
@@ -88,7 +99,7 @@ class Application:
     @property
     def start_routes(self) -> tuple[StartRoute, ...]:
         """What can be started over HTTP."""
-        return (self.backtesting.start_route, self.datasets.start_route)
+        return (self.backtesting.start_route, self.training.start_route, self.datasets.start_route)
 
     def _worker(self, is_remote: bool, url: str) -> Worker | None:
         return self.workers.at(url) if is_remote else None
@@ -99,12 +110,15 @@ class Application:
 
 
 @asynccontextmanager
-async def open_application(settings: Settings, *, state: Path | None = None) -> AsyncIterator[Application]:
+async def open_application(
+    settings: Settings, *, state: Path | None = None, remark: str | None = None
+) -> AsyncIterator[Application]:
     """Open the application of this process; on the way out, cancel what runs and record that.
 
     Args:
         settings: What the deployment says.
         state: Where operations are recorded, if not in `ktrdr_home`.
+        remark: Said with every trained model.
     """
     token = settings.ktrdr_worker_token
     workers = Workers(settings.worker_urls, token.get_secret_value() if token else None)
@@ -119,4 +133,4 @@ async def open_application(settings: Settings, *, state: Path | None = None) -> 
     )
     service.tally.proxy_errors = workers.failures
     async with workers, service as operations:
-        yield Application(settings, operations, workers)
+        yield Application(settings, operations, workers, remark=remark)

@@ -30,7 +30,8 @@ A message says what is wrong, the value, and the repair. `code` is a stable word
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 
@@ -174,6 +175,16 @@ class OperationCancelled(KtrdrError):
     def __init__(self, message: str = "The operation was cancelled.", *, partial: object = None) -> None:
         super().__init__(message)
         self.partial = partial
+
+
+@contextmanager
+def about(field: str, value: str | None) -> Iterator[None]:
+    """Let an error say which part of a request it is about, unless it knows better."""
+    try:
+        yield
+    except InputError as error:
+        error.details = {"field": field, "value": value} | error.details
+        raise
 
 
 def nearest(word: str, known: Iterable[str], *, limit: int = 3) -> list[str]:

@@ -24,6 +24,10 @@ class Settings(BaseSettings):
     remote_backtest_service_url: WorkerUrl = Field(
         "http://localhost:5003", description="where the worker is, such as http://localhost:5003"
     )
+    use_remote_training_service: bool = Field(False, description="true: trainings run on the worker")
+    remote_training_service_url: WorkerUrl = Field(
+        "http://localhost:5003", description="where the worker that trains is"
+    )
     use_remote_data_service: bool = Field(
         False, description="true: prices are loaded by the worker, into the data/ of its home"
     )

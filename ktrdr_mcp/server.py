@@ -23,6 +23,7 @@ from ktrdr_mcp.tools.indicators import indicator_tools
 from ktrdr_mcp.tools.models import model_tools
 from ktrdr_mcp.tools.operations import operations_tools
 from ktrdr_mcp.tools.strategies import strategy_tools
+from ktrdr_mcp.tools.training import training_tools
 
 if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
@@ -36,8 +37,8 @@ The main job:
    ktrdr://operations/{operation_id}/trades, /equity and /results hold them whole.
 Shipped and ready: strategies/rsi_mean_reversion.yaml on EURUSD 1h, 2017-01-02 to 2017-12-29. A wrong name is answered
 with the names that exist. ktrdr://strategies/{name} shows a strategy.
-Ratios are fractions: 0.02 is 2 %. cancel stops an operation, list_operations finds earlier ones. Errors say what to
-repair: correct the call and repeat it."""
+start_training makes a model for a strategy. Ratios are fractions: 0.02 is 2 %. cancel stops an operation,
+list_operations finds earlier ones, plot_operation draws one. Errors say what to repair: correct the call, repeat it."""
 
 
 def server_tools(application: Application) -> list[StrictTool]:
@@ -45,6 +46,7 @@ def server_tools(application: Application) -> list[StrictTool]:
     return [
         *backtesting_tools(application.backtesting),
         *operations_tools(application.operations),
+        *training_tools(application.training),
         *strategy_tools(lambda: application.shelves),
         *model_tools(lambda: application.shelves),
         *indicator_tools(),

@@ -1,19 +1,19 @@
 """Views: what the engine returns, as a few lines a model can read and act on.
 
-Nothing here knows a kind of operation: context and results are shown as the names and values they carry. Every text
-ends with what to call next. Sizes: a text stays under 2 KB, text and structured content together under 20 KB.
+Context and results are shown as the names and values they carry, whatever the kind of operation. Every text ends with
+what to call next. Sizes: a text stays under 2 KB, text and structured content together under 20 KB.
 Neighbours: `tools` and `demo` call these; the structured content is the engine's own model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from mcp_types import CallToolResult, TextContent
 from pydantic import BaseModel
 
-from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage, OperationStatus
+from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage, OperationStatus, OperationType
 from ktrdr_mcp.failures import bounded
 
 MAX_REPLY_BYTES = 20_000
@@ -116,9 +116,35 @@ def _next_step(operation: Operation) -> str:
     if operation.status is OperationStatus.FAILED:
         return "start it again once the cause is repaired; list_operations shows the others."
     if operation.results:
-        resource = f"ktrdr://operations/{operation.operation_id}/trades"
-        return f"get_metrics({this}) for the history; resource {resource} for the trades, also /equity and /results."
+        return _AFTER_RESULTS.get(operation.operation_type, _after_any)(operation)
     return "start it again if it is still wanted; list_operations shows the others."
+
+
+def _after_any(operation: Operation) -> str:
+    this = f"operation_id={operation.operation_id!r}"
+    return f"get_metrics({this}) for the history; resource ktrdr://operations/{operation.operation_id}/results for all."
+
+
+def _after_backtest(operation: Operation) -> str:
+    this = f"operation_id={operation.operation_id!r}"
+    resource = f"ktrdr://operations/{operation.operation_id}/trades"
+    return f"get_metrics({this}) for the history; resource {resource} for the trades, also /equity and /results."
+
+
+def _after_training(operation: Operation) -> str:
+    told = {**operation.metadata, **(operation.results or {})}
+    given = ", ".join(f"{name}={told.get(name)!r}" for name in ("strategy_config_path", "model_path"))
+    return (
+        f"start_backtest({given}, ...) tries the model on bars after {told.get('end_date')}; "
+        f"get_metrics(operation_id={operation.operation_id!r}) shows the epochs."
+    )
+
+
+_AFTER_RESULTS: Final[dict[OperationType, Callable[[Operation], str]]] = {
+    OperationType.BACKTESTING: _after_backtest,
+    OperationType.TRAINING: _after_training,
+}
+"""What to call next when there are results, by what was done; everything else here knows no kind."""
 
 
 def _results_lines(results: Mapping[str, Any]) -> Iterator[str]:

@@ -35,6 +35,9 @@ _DEFECT = 1
 _DEFAULT_PORT = 5003
 _SWITCH_INTERVAL_SECONDS = 0.0005
 _STATE_FOLDER = "worker"
+_REMARK = (
+    "The model lies in the KTRDR_HOME of the worker: backtests that run there find it, and a server that shares it."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,7 +72,7 @@ async def _serve(settings: Settings, options: argparse.Namespace) -> int:
     from ktrdr_engine.operations.http_serving import make_server
     from worker_app.app import create_app
 
-    async with open_application(settings, state=settings.ktrdr_home / _STATE_FOLDER) as application:
+    async with open_application(settings, state=settings.ktrdr_home / _STATE_FOLDER, remark=_REMARK) as application:
         await anyio.to_thread.run_sync(application.warm_up)
         token = settings.ktrdr_worker_token
         app = create_app(application, token=token.get_secret_value() if token else None)
@@ -107,7 +110,8 @@ async def _hurry(again: anyio.Event, draining: anyio.CancelScope) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ktrdr-worker",
-        description="Run ktrdr's backtests for servers that set USE_REMOTE_BACKTEST_SERVICE=true.",
+        description="Run ktrdr's backtests and trainings for servers that set USE_REMOTE_BACKTEST_SERVICE=true or "
+        "USE_REMOTE_TRAINING_SERVICE=true.",
         epilog="Configuration comes from the environment and .env: KTRDR_HOME, KTRDR_WORKER_TOKEN and others.",
     )
     parser.add_argument("--version", action="version", version=f"ktrdr-worker {__version__}")

@@ -6,6 +6,7 @@ from `features.registry`. What sections say of each other is checked in `referen
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any, Final, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -29,6 +30,10 @@ from ktrdr_engine.strategy.planning import feature_plan, planned_rules
 
 FRACTION: Final = "fraction"
 """Marks a number that people like to write in percent."""
+
+_SETTLING: Final = 10
+"""Times its declared warm-up after which what an indicator began with weighs less than 1 in 8,000 (Wilder's average,
+the slowest: (1 - 1/n) ** 9n). A model is trained on settled values and must be asked about such."""
 
 WORD: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
 
@@ -321,6 +326,13 @@ class StrategyConfig(Section):
     def rules(self) -> tuple[conditions.Rule, ...]:
         """Return the rules that decide; none where a network does."""
         return planned_rules(self.model)
+
+    def bars_before(self) -> int:
+        """Return how many bars before the first one wanted are read, if there are as many, to settle the indicators."""
+        plan = self.feature_plan()
+        if plan.unsettled:
+            return sys.maxsize
+        return max(plan.warmup, self.training_data.history_required or _SETTLING * plan.warmup)
 
     def as_mapping(self) -> dict[str, Any]:
         """Return the strategy as `loader.check_mapping` reads it, defaults filled in."""

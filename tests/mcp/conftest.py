@@ -15,6 +15,7 @@ from tests.mcp.held import HeldApplication, HeldBacktesting, open_held
 MAIN_JOB = ("start_backtest", "get_operation", "get_metrics", "cancel", "list_operations")
 TOOLS = [
     *MAIN_JOB,
+    "start_training",
     "list_strategies",
     "get_strategy",
     "save_strategy",

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ktrdr_engine.backtesting.models import BacktestRequest
 from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
@@ -22,6 +22,7 @@ from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.operations.models import OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 from ktrdr_engine.operations.service import OperationsService
+from ktrdr_engine.training.service import TrainingService
 
 if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
@@ -129,12 +130,17 @@ class HeldStrategies:
         return self._File()
 
 
+def _nothing() -> NoReturn:
+    raise StrategyError("Nothing can be trained here.")
+
+
 class HeldApplication:
     """What a server needs of an application, over the held engine."""
 
     def __init__(self, operations: OperationsService) -> None:
         self.operations = operations
         self.backtesting = HeldBacktesting(operations)
+        self.training = TrainingService(operations, strategies=_nothing, models=_nothing, bars=_nothing)
         self.strategies = HeldStrategies()
         self.bars = BarStore(())
         self.start_routes = (self.backtesting.start_route,)

@@ -38,7 +38,7 @@ async def test_only_two_tools_may_destroy_and_only_looking_is_read_only(session:
         "cancel",
         "save_strategy",
     ]
-    writing = {"start_backtest", "cancel", "save_strategy"}
+    writing = {"start_backtest", "cancel", "start_training", "save_strategy"}
     assert {name for name, hint in hints.items() if hint and not hint.read_only_hint} == writing
 
 
@@ -91,6 +91,16 @@ async def test_the_arguments_of_the_other_tools_are_those_of_the_contract(sessio
         "list_models": {"limit": 20, "offset": 0},
         "describe_indicators": {"name": None},
         "compare_operations": {"operation_ids": required},
+        "start_training": {
+            "strategy_config_path": required,
+            "symbols": None,
+            "timeframes": None,
+            "start_date": required,
+            "end_date": required,
+            "model_name": None,
+            "seed": None,
+            "idempotency_key": None,
+        },
         "plot_operation": {"operation_id": required, "kind": "overview", "theme": "dark"},
     }
 

@@ -301,9 +301,10 @@ def test_an_address_that_is_none_is_refused_without_repeating_it(url: str) -> No
 
 
 async def test_one_connection_an_address_and_the_token_only_for_the_configured_one() -> None:
-    async with Workers(["http://worker:5003"], "s3cret") as workers:
+    async with Workers(["http://worker:5003", "http://other:5003/"], "s3cret") as workers:
         assert workers.at("http://worker:5003/") is workers.at("http://worker:5003")
         old = workers.at("http://old:5003")
         assert old is not workers.at("http://worker:5003")
         assert "authorization" not in old._client.headers
+        assert "authorization" in workers.at("http://other:5003")._client.headers
         assert workers.at("http://worker:5003")._client.headers["authorization"] == "Bearer s3cret"

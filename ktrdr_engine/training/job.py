@@ -1,0 +1,131 @@
+"""From a request to everything a training needs: all that can be wrong is found here, before a handle is given out.
+
+Features and labels are computed here too: only then is it known that there are enough rows of enough kinds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from ktrdr_engine.errors import InputError, InvalidRequest, StrategyError, about
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ktrdr_engine.bars.series import BarSeries
+    from ktrdr_engine.bars.store import BarStore
+    from ktrdr_engine.inference.library import ModelLibrary
+    from ktrdr_engine.strategy.library import Strategy, StrategyLibrary
+    from ktrdr_engine.training.models import TrainingRequest
+    from ktrdr_engine.training.trainer import Material
+
+
+class Coverage(NamedTuple):
+    """The first and the last bar there is of a symbol, ns UTC."""
+
+    symbol: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """A request whose every part was found and can be learned from.
+
+    `data_sha256` is of all bars that were read, warm-up included.
+    """
+
+    request: TrainingRequest
+    strategy: Strategy
+    material: Material
+    data_sha256: str
+    available: tuple[Coverage, ...]
+
+    @property
+    def model_stem(self) -> str:
+        """What the model's file name begins with."""
+        return self.request.model_name or self.strategy.name
+
+    @property
+    def batches(self) -> int:
+        """Batches in an epoch."""
+        return math.ceil(len(self.material.rows["train"].labels) / self.material.training.batch_size)
+
+
+def prepare(request: TrainingRequest, strategies: StrategyLibrary, models: ModelLibrary, bars: BarStore) -> TrainingJob:
+    """Find and check everything `request` names.
+
+    Raises:
+        InvalidRequest: The dates are unreadable or inverted, or a symbol is named twice.
+        DataError: A symbol is unknown, its file breaks a rule of bars, the range is not covered, or too few rows can be
+            learned from.
+        StrategyError: The strategy is unknown, wrong, needs no training, or is written for other timeframes.
+        StorageError: The folder of models cannot be written.
+    """
+    from ktrdr_engine.bars.window import window
+    from ktrdr_engine.training.trainer import gather
+
+    first, last = request.range_ns()
+    with about("strategy_config_path", request.strategy_config_path):
+        strategy = strategies.load(request.strategy_config_path)
+        _require_a_network(strategy)
+    _require_its_timeframes(request, strategy)
+    models.writable_folder()
+    timeframe = strategy.config.feature_plan().timeframe
+    found = [_load(bars, symbol, timeframe) for symbol in _symbols(request, strategy)]
+    with about("start_date", request.start_date):
+        used = [window(one, first, last, warmup=strategy.config.bars_before()).series for one in found]
+        material = gather(strategy, used, since=first, seed=request.seed)
+    return TrainingJob(
+        request=request,
+        strategy=strategy,
+        material=material,
+        data_sha256=_sha256(used),
+        available=tuple(Coverage(one.symbol, int(one.timestamp[0]), int(one.timestamp[-1])) for one in found),
+    )
+
+
+def _require_a_network(strategy: Strategy) -> None:
+    if strategy.config.model.type == "fuzzy_rules":
+        raise StrategyError(
+            f"{strategy.name} decides by rules, which need no training: start_backtest runs it as it is, without "
+            "model_path. To train a network give it a model of another type, such as mlp."
+        )
+
+
+def _require_its_timeframes(request: TrainingRequest, strategy: Strategy) -> None:
+    own = strategy.config.feature_plan().timeframes
+    if request.timeframes is not None and set(request.timeframes) != set(own):
+        raise StrategyError(
+            f"{request.strategy_config_path} is written for {', '.join(own)} bars, not for "
+            f"{', '.join(request.timeframes)}: leave timeframes out, or choose a strategy written for them.",
+            details={"field": "timeframes", "value": list(request.timeframes), "known": list(own)},
+        )
+
+
+def _symbols(request: TrainingRequest, strategy: Strategy) -> tuple[str, ...]:
+    symbols = request.symbols or strategy.config.training_data.symbols.names
+    twice = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
+    if twice:
+        raise InvalidRequest(
+            f"symbols names {', '.join(twice)} more than once: name each once.",
+            details={"field": "symbols", "value": list(symbols)},
+        )
+    return symbols
+
+
+def _load(bars: BarStore, symbol: str, timeframe: str) -> BarSeries:
+    try:
+        return bars.load(symbol, timeframe)
+    except InputError as error:
+        # Whatever is missing, what can be changed here is which symbols are asked for.
+        error.details |= {"field": "symbols", "value": symbol}
+        raise
+
+
+def _sha256(series: Sequence[BarSeries]) -> str:
+    told = "".join(f"{one.symbol} {one.timeframe} {one.sha256()}\n" for one in series)
+    return hashlib.sha256(told.encode()).hexdigest()
