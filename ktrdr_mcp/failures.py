@@ -17,6 +17,8 @@ _NEXT = {
     "conflict": "Call get_operation to see its state; for a new run call {tool} without that idempotency_key.",
     "nothing_to_show": "Call get_operation with wait_seconds=20 to see its state; once it has run call {tool} again.",
     "strategy_conflict": "Call get_strategy(name=...) to read what is there, merge, then call {tool} again.",
+    "dataset_busy": "Wait for the other load to end (list_operations shows it), then call {tool} again.",
+    "source_not_installed": "Tell the user; a file or another source needs no package: {example}",
     "queue_full": "Wait for one to end with get_operation(wait_seconds=20), or cancel one; then call {tool} again.",
     "worker_unavailable": "Nothing is wrong with the arguments: call {tool} again in a minute.",
     "worker_defect": "Nothing is wrong with the arguments: tell the user; once it is repaired call {tool} again.",

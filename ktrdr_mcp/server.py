@@ -19,6 +19,7 @@ from ktrdr_mcp.resources import add_resources
 from ktrdr_mcp.tools.backtesting import backtesting_tools
 from ktrdr_mcp.tools.charts import chart_tools
 from ktrdr_mcp.tools.comparison import comparison_tools
+from ktrdr_mcp.tools.datasets import dataset_tools
 from ktrdr_mcp.tools.indicators import indicator_tools
 from ktrdr_mcp.tools.models import model_tools
 from ktrdr_mcp.tools.operations import operations_tools
@@ -47,6 +48,7 @@ def server_tools(application: Application) -> list[StrictTool]:
         *backtesting_tools(application.backtesting),
         *operations_tools(application.operations),
         *training_tools(application.training),
+        *dataset_tools(application),
         *strategy_tools(lambda: application.shelves),
         *model_tools(lambda: application.shelves),
         *indicator_tools(),

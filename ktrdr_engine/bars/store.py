@@ -58,7 +58,7 @@ class BarStore:
             DataError: Either is unknown (the nearest known are offered), or the file breaks a rule.
         """
         length = parse_timeframe(timeframe)
-        path = self._path(symbol, length)
+        path = self.path(symbol, length)
         status = path.stat()
         # The inode as well: two files that replace each other can share a tick of the clock and a size.
         key = (path, status.st_mtime_ns, status.st_size, status.st_ino)
@@ -71,19 +71,12 @@ class BarStore:
             self._keep(key, series)
         return series
 
-    def summary(self, symbol: str, timeframe: str) -> DatasetSummary:
-        """Read the bars and return what they are.
+    def path(self, symbol: str, timeframe: str) -> Path:
+        """Return the file the bars are read from.
 
         Raises:
-            DataError: As `load`.
+            DataError: Symbol or timeframe is unknown; the nearest known are offered.
         """
-        series = self.load(symbol, timeframe)
-        path = self._path(symbol, series.timeframe)
-        source: Literal["shipped", "user"] = "shipped" if path.is_relative_to(shipped_root()) else "user"
-        first, last = (int(series.timestamp[i]) for i in (0, -1))
-        return DatasetSummary(symbol, timeframe, len(series), first, last, source)
-
-    def _path(self, symbol: str, timeframe: Timeframe) -> Path:
         known = self.datasets()
         if (symbol, timeframe) in known:
             return self._catalog.find(f"{symbol}_{timeframe}")
@@ -98,6 +91,18 @@ class BarStore:
             f"No {timeframe} prices for {symbol}. There is {', '.join(there)}.",
             details={"field": "timeframe", "value": str(timeframe), "known": there},
         )
+
+    def summary(self, symbol: str, timeframe: str) -> DatasetSummary:
+        """Read the bars and return what they are.
+
+        Raises:
+            DataError: As `load`.
+        """
+        series = self.load(symbol, timeframe)
+        path = self.path(symbol, series.timeframe)
+        source: Literal["shipped", "user"] = "shipped" if path.is_relative_to(shipped_root()) else "user"
+        first, last = (int(series.timestamp[i]) for i in (0, -1))
+        return DatasetSummary(symbol, timeframe, len(series), first, last, source)
 
     def _keep(self, key: _Version, series: BarSeries) -> None:
         for stale in [other for other in self._series if other[0] == key[0]]:

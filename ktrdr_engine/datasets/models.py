@@ -5,41 +5,29 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ktrdr_engine.fields import TimeframeName
 from ktrdr_engine.operations.requests import OperationRequest
 
+_SYMBOL = re.compile(r"[A-Za-z0-9^][A-Za-z0-9._/:=^-]{0,63}")
+
+
+def _checked_symbol(symbol: str) -> str:
+    if not _SYMBOL.fullmatch(symbol):
+        raise ValueError("expected 1 to 64 letters, digits and . _ - / : = ^, such as AAPL, ^GSPC or BTC/USDT")
+    return symbol
+
+
+# Every word of these is paid for by each client that lists the tools: what a value must look like stands in refusals.
 SourceSymbol = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=64,
-        pattern=r"^[A-Za-z0-9^][A-Za-z0-9._/:=^-]*$",
-        description="Instrument as the source calls it; BTC/USDT is stored as BTC-USDT",
-        examples=["AAPL"],
-    ),
+    str, AfterValidator(_checked_symbol), Field(description="As the source calls it; BTC/USDT is stored as BTC-USDT")
 ]
-SourceName = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=60,
-        description="file, yahoo, ccxt:<exchange>, or resample (from a shorter timeframe there is)",
-        examples=["file"],
-    ),
-]
-FromDate = Annotated[
-    str | None,
-    Field(max_length=40, description="First day or time, UTC; omit for all of a file, or to go on from the last bar"),
-]
-ToDate = Annotated[str | None, Field(max_length=40, description="Last day or time, UTC, inclusive; omit for the end")]
-ImportPath = Annotated[
-    str | None, Field(max_length=200, description="With source=file: a CSV or Parquet file in KTRDR_HOME/imports")
-]
-OnConflict = Annotated[
-    Literal["keep", "replace"], Field(description="Bars that differ from those there: keep yours, or replace them")
-]
+SourceName = Annotated[str, Field(description="file, yahoo, ccxt:<exchange>, or resample (from a shorter timeframe)")]
+FromDate = Annotated[str | None, Field(description="Omit for all of a file, or to go on from the last bar")]
+ToDate = Annotated[str | None, Field(description="Inclusive")]
+ImportPath = Annotated[str | None, Field(description="For file: a CSV or Parquet file in KTRDR_HOME/imports")]
+OnConflict = Annotated[Literal["keep", "replace"], Field(description="Which bars win where they differ")]
 
 _FOREIGN = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -61,6 +49,35 @@ class LoadRequest(OperationRequest):
     def stored_symbol(self) -> str:
         """The symbol under which the bars are kept: what a file's name cannot hold becomes a dash."""
         return _FOREIGN.sub("-", self.symbol).strip("-")
+
+
+class DatasetRow(BaseModel):
+    """One dataset in a list; a file that cannot be used has a `problem` and hardly anything else.
+
+    `source` is user or shipped; `loaded_from` is where the bars came from, as far as a load has told.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    symbol: str
+    timeframe: str
+    bars: int = 0
+    first: str = ""
+    last: str = ""
+    gaps: int = 0
+    source: str = ""
+    loaded_from: str = ""
+    problem: str | None = None
+
+
+class DatasetPage(BaseModel):
+    """Datasets by symbol and timeframe; `total` counts all, `returned` those on this page."""
+
+    model_config = ConfigDict(frozen=True)
+
+    datasets: tuple[DatasetRow, ...]
+    total: int
+    returned: int
 
 
 class Conflict(BaseModel):

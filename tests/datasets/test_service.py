@@ -235,7 +235,7 @@ async def test_a_range_without_bars_is_refused_with_what_there_is(lab: Lab) -> N
         ({"path": "prices.csv", "start_date": "soon"}, InvalidRequest, "not an ISO-8601 date"),
         ({"path": "prices.csv", "start_date": "2024-02-01", "end_date": "2024-01-01"}, InvalidRequest, "swap them"),
         ({"path": "prices.csv", "timeframe": "1H"}, DataError, "Did you mean '1h'"),
-        ({"path": "prices.csv", "symbol": "../x"}, InvalidRequest, "symbol"),
+        ({"path": "prices.csv", "symbol": "../x"}, InvalidRequest, "symbol.*such as AAPL"),
         ({"path": "prices.csv", "symbol": "x y"}, InvalidRequest, "symbol"),
         ({"path": "prices.csv", "on_conflict": "maybe"}, InvalidRequest, "on_conflict"),
         ({"path": "prices.csv", "startdate": "2024"}, InvalidRequest, "Did you mean 'start_date'"),

@@ -16,6 +16,8 @@ MAIN_JOB = ("start_backtest", "get_operation", "get_metrics", "cancel", "list_op
 TOOLS = [
     *MAIN_JOB,
     "start_training",
+    "load_data",
+    "list_datasets",
     "list_strategies",
     "get_strategy",
     "save_strategy",

@@ -32,13 +32,14 @@ async def test_every_tool_states_all_four_hints_and_takes_no_unknown_argument(se
         assert tool.output_schema["type"] == "object"
 
 
-async def test_only_two_tools_may_destroy_and_only_looking_is_read_only(session: Session) -> None:
+async def test_only_few_tools_may_destroy_and_only_looking_is_read_only(session: Session) -> None:
     hints = {tool.name: tool.annotations for tool in (await session.client.list_tools()).tools}
     assert [name for name, hint in hints.items() if hint and hint.destructive_hint] == [
         "cancel",
+        "load_data",
         "save_strategy",
     ]
-    writing = {"start_backtest", "cancel", "start_training", "save_strategy"}
+    writing = {"start_backtest", "cancel", "start_training", "load_data", "save_strategy"}
     assert {name for name, hint in hints.items() if hint and not hint.read_only_hint} == writing
 
 
@@ -83,6 +84,17 @@ async def test_the_arguments_of_the_other_tools_are_those_of_the_contract(sessio
         "get_operation": {"operation_id": required, "force_refresh": False, "wait_seconds": 0},
         "get_metrics": {"operation_id": required, "cursor": 0, "limit": 50},
         "cancel": {"operation_id": required, "reason": None},
+        "load_data": {
+            "symbol": required,
+            "timeframe": required,
+            "source": required,
+            "start_date": None,
+            "end_date": None,
+            "path": None,
+            "on_conflict": "keep",
+            "idempotency_key": None,
+        },
+        "list_datasets": {"limit": 20, "offset": 0},
         "list_operations": {"status": None, "operation_type": None, "limit": 20, "offset": 0},
         "list_strategies": {"limit": 20, "offset": 0},
         "get_strategy": {"name": required, "version": None},
