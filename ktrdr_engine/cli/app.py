@@ -108,6 +108,40 @@ def report(
         write_report(settings, operation_id, output=output, show=show)
 
 
+@app.command()
+def train(
+    *,
+    strategy: Annotated[str, typer.Option(help="Strategy file, for example strategies/rsi_mean_reversion.yaml.")],
+    start: Annotated[str, typer.Option(help="First day or time, ISO-8601, UTC.")],
+    end: Annotated[str, typer.Option(help="Last day or time; a bare date includes its whole day.")],
+    symbol: Annotated[
+        list[str] | None, typer.Option(help="Instrument to learn from; may be repeated. Without it the strategy's own.")
+    ] = None,
+    timeframe: Annotated[
+        list[str] | None, typer.Option(help="Must be the strategy's; may be repeated, or left out.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Begin of the model's file name; without it the strategy's name.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Without it the strategy's own.")] = None,
+    json: Json = False,
+) -> None:
+    """Train a strategy's network and save the model; Ctrl-C cancels it and keeps the best so far."""
+    from ktrdr_engine.cli.train import run_training
+
+    arguments = {
+        "strategy_config_path": strategy,
+        "symbols": tuple(symbol) if symbol else None,
+        "timeframes": tuple(timeframe) if timeframe else None,
+        "start_date": start,
+        "end_date": end,
+        "model_name": name,
+        "seed": seed,
+    }
+    with running() as settings:
+        raise typer.Exit(run_training(settings, arguments, as_json=json))
+
+
 @operations.command("list")
 def list_operations(
     status: Annotated[str | None, typer.Option(help="Only these: RUNNING, COMPLETED, ...")] = None,

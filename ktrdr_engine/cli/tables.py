@@ -21,6 +21,7 @@ _RATIOS: Final = frozenset(
         "win_rate",
         "exposure",
         "buy_and_hold_return",
+        *(f"{part}_{name}" for part in ("train", "validation", "test") for name in ("accuracy", "majority_baseline")),
     }
 )
 _MONEY: Final = frozenset(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from ktrdr_engine.cli import backtest, operations
+from ktrdr_engine.cli import operations, watching
 from ktrdr_engine.cli.app import app
 from ktrdr_engine.composition import Application
 from ktrdr_engine.operations.store import OperationStore
@@ -64,7 +64,7 @@ def ktrdr(home: Path) -> Run:
 @pytest.fixture
 def held_ktrdr(ktrdr: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command over the held engine."""
-    monkeypatch.setattr(backtest, "open_application", open_held_application)
+    monkeypatch.setattr(watching, "open_application", open_held_application)
     monkeypatch.setattr(operations, "open_application", open_held_application)
     return ktrdr
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ktrdr_engine.cli import backtest, main
+from ktrdr_engine.cli import main, watching
 from tests.cli.conftest import open_held_application
 
 if __name__ == "__main__":
-    pytest.MonkeyPatch().setattr(backtest, "open_application", open_held_application)
+    pytest.MonkeyPatch().setattr(watching, "open_application", open_held_application)
     main()
