@@ -7,6 +7,7 @@ reports: the wrong shape, an unknown signal, a weight out of range.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 from ktrdr_engine.errors import did_you_mean
@@ -18,6 +19,9 @@ from ktrdr_engine.strategy.schema import ARCHITECTURES
 from ktrdr_engine.strategy.sections import Root, section, timeframe_names
 
 _PATH: Final[Path] = ("model", "rules")
+_MOST_NAMES: Final = 3
+"""Of one condition; to look for the nearest names of more would keep a search on garbage busy."""
+
 _OF_NETWORKS: Final = {
     ("training",): "rules are not trained",
     ("model", "architecture"): "rules have no layers",
@@ -82,7 +86,8 @@ def _read(root: Root, path: Path, text: object) -> tuple[Condition | None, Probl
         condition = parse(text)
     except NotACondition as error:
         return None, Problem(path, text, f"at character {error.position} {error.problem}", error.repair)
-    wrong = [(term, *found) for term in terms(condition) if (found := _unknown(root, term))]
+    unknown = ((term, *found) for term in terms(condition) if (found := _unknown(root, term)))
+    wrong = list(islice(unknown, _MOST_NAMES))
     if not wrong:
         return condition, None
     problems = "; ".join(f"at character {term.position} {problem}" for term, problem, _ in wrong)

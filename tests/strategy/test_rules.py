@@ -199,3 +199,13 @@ def test_reading_rules_needs_no_numeric_library() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_file_of_garbage_rules_is_answered_shortly(ruled: dict[str, Any]) -> None:
+    ruled["fuzzy_sets"] |= {f"set_{number}": {"indicator": "rsi_14", "m": [0, 1, 2]} for number in range(90)}
+    text = " and ".join(["set_x is m"] * 60)
+    ruled["model"]["rules"] = [{"if": f"a{number} is m and {text}", "then": "BUY"} for number in range(150)]
+    with pytest.raises(StrategyError) as caught:
+        check_mapping(ruled, "s.yaml")
+    assert len(caught.value.message) < 40_000
+    assert len(caught.value.details["errors"]) == 100

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from ktrdr_engine.composition import Application, open_application
 from ktrdr_engine.errors import DataError, OperationConflict, WorkerUnavailable
 from ktrdr_engine.operations.models import MetricsPage, Operation, OperationStatus
 from ktrdr_engine.settings import Settings
-from tests.backtesting.conftest import MAIN_JOB
+from tests.backtesting.conftest import MAIN_JOB, RULES
 from tests.worker_app.process import Worker, worker_process
 
 _NOBODY = "http://127.0.0.1:9"
@@ -30,8 +32,8 @@ def _remote(home: Path, url: str, token: str | None = None) -> Settings:
     )
 
 
-async def _run(application: Application, **options: str) -> Operation:
-    operation_id = await application.backtesting.run_backtest(BacktestRequest.parse(MAIN_JOB), **options)
+async def _run(application: Application, job: Mapping[str, Any] = MAIN_JOB, **options: str) -> Operation:
+    operation_id = await application.backtesting.run_backtest(BacktestRequest.parse(job), **options)
     operation = await application.operations.get_operation(operation_id, wait_seconds=15)
     assert operation.status is OperationStatus.COMPLETED
     return operation
@@ -44,14 +46,15 @@ async def _history(application: Application, operation_id: str) -> list[MetricsP
     return pages
 
 
-async def test_the_main_job_gives_the_same_bytes_on_a_worker_as_here(
-    worker: Worker, settings: Settings, tmp_path: Path
+@pytest.mark.parametrize("job", [MAIN_JOB, RULES], ids=["network", "rules"])
+async def test_a_job_gives_the_same_bytes_on_a_worker_as_here(
+    worker: Worker, settings: Settings, tmp_path: Path, job: dict[str, Any]
 ) -> None:
     async with (
         open_application(settings) as here,
         open_application(_remote(tmp_path / "remote", worker.url)) as there,
     ):
-        local, remote = await _run(here), await _run(there)
+        local, remote = await _run(here, job), await _run(there, job)
         assert (local.execution, remote.execution) == ("local", "remote")
         assert json.dumps(remote.results) == json.dumps(local.results)
         assert remote.metadata == local.metadata
