@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ktrdr_engine.errors import InputError, StrategyError
+from ktrdr_engine.errors import StrategyError, about
 
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.models import BacktestRequest
@@ -21,10 +18,6 @@ if TYPE_CHECKING:
     from ktrdr_engine.inference.bundle import ModelBundle
     from ktrdr_engine.inference.library import ModelLibrary
     from ktrdr_engine.strategy.library import Strategy, StrategyLibrary
-
-_SETTLING = 10
-"""Times its declared warm-up after which what an indicator began with weighs less than 1 in 8,000 (Wilder's average,
-the slowest: (1 - 1/n) ** 9n). A model is trained on settled values and must be asked about such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +64,9 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
     from ktrdr_engine.bars.window import window
 
     first, last = request.range_ns()
-    with _about("strategy_config_path", request.strategy_config_path):
+    with about("strategy_config_path", request.strategy_config_path):
         strategy = strategies.load(request.strategy_config_path)
-    with _about("symbol", request.symbol):
+    with about("symbol", request.symbol):
         series = bars.load(request.symbol, request.timeframe)
     plan = strategy.config.feature_plan()
     if plan.timeframe != request.timeframe:
@@ -83,11 +76,10 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
             details={"field": "timeframe", "value": request.timeframe, "known": [plan.timeframe]},
         )
     predictor, model, model_path = _decider(request, strategy, plan, models)
-    required = strategy.config.training_data.history_required or _SETTLING * plan.warmup
-    before = sys.maxsize if plan.unsettled else max(plan.warmup, required)
-    with _about("start_date", request.start_date):
+    before = strategy.config.bars_before()
+    with about("start_date", request.start_date):
         wanted = window(series, first, last, warmup=before)
-    with _about("end_date", request.end_date):
+    with about("end_date", request.end_date):
         higher = frames(bars, series, plan.higher, wanted, before)
     return BacktestJob(
         request=request,
@@ -108,20 +100,10 @@ def _decider(
     """Return who decides, the model where it was trained, and that model's path."""
     from ktrdr_engine.backtesting.predictor import rule_base
 
-    with _about("model_path", request.model_path):
+    with about("model_path", request.model_path):
         if not strategy.config.model.is_trained:
             return rule_base(request, strategy.config), None, None
         model_path = request.model_path or f"models/{models.newest_for(strategy.config.name)}"
         model = models.load(model_path)
         model.require(plan)
     return model, model, model_path
-
-
-@contextmanager
-def _about(field: str, value: str | None) -> Iterator[None]:
-    """Let an error say which part of the request it is about, unless it knows better."""
-    try:
-        yield
-    except InputError as error:
-        error.details = {"field": field, "value": value} | error.details
-        raise

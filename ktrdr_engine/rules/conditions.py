@@ -96,28 +96,30 @@ def terms(condition: Condition) -> Iterator[Is]:
 
 def meaning(condition: Condition) -> str:
     """Return a text that is equal for conditions that differ only in order, repetition, brackets or double `not`."""
-    match condition:
-        case Is():
-            return str(condition)
-        case Not(Not(operand)):
-            return meaning(operand)
-        case Not(operand):
-            return f"not ({meaning(operand)})"
-        case And() | Or():
-            parts = sorted(set(_parts(condition, type(condition))))
-            word = " and " if isinstance(condition, And) else " or "
-            return word.join(f"({part})" for part in parts) if len(parts) > 1 else parts[0]
+    plain = _without_double_not(condition)
+    if isinstance(plain, Is):
+        return str(plain)
+    if isinstance(plain, Not):
+        return f"not ({meaning(plain.operand)})"
+    parts = sorted(set(_parts(plain, type(plain))))
+    word = " and " if isinstance(plain, And) else " or "
+    return word.join(f"({part})" for part in parts) if len(parts) > 1 else parts[0]
 
 
 def _parts(condition: Condition, kind: type[And] | type[Or]) -> Iterator[str]:
     """Yield the meanings of all operands, those of nested conditions of the same kind included."""
-    while isinstance(condition, Not) and isinstance(condition.operand, Not):
-        condition = condition.operand.operand
-    if isinstance(condition, kind):
-        for operand in condition.operands:
+    plain = _without_double_not(condition)
+    if isinstance(plain, kind):
+        for operand in plain.operands:
             yield from _parts(operand, kind)
     else:
-        yield meaning(condition)
+        yield meaning(plain)
+
+
+def _without_double_not(condition: Condition) -> Condition:
+    while isinstance(condition, Not) and isinstance(condition.operand, Not):
+        condition = condition.operand.operand
+    return condition
 
 
 def _bracketed(condition: Condition, *kinds: type[Condition]) -> str:

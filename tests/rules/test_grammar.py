@@ -118,6 +118,8 @@ def test_a_text_that_is_no_condition_is_refused_where_it_goes_wrong(text: str, p
         ("(a is x and b is x) and c is x", "c is x and b is x and a is x"),
         ("a is x or not not b is x", "b is x or a is x"),
         ("a is x and a is x", "a is x"),
+        ("not not a is x", "a is x"),
+        ("not not not a is x", "a is not x"),
         ("not (a is x or b is x)", "not (b is x or a is x)"),
         ("not not (a is x and b is x) and c is x", "a is x and b is x and c is x"),
     ],
