@@ -1,14 +1,13 @@
-"""`ktrdr strategies`, `models` and `data`: what can be named in a backtest, and what each is."""
+"""`ktrdr strategies` and `models`: what can be named in a backtest, and what each is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import anyio
 from rich.console import Console
 
-from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.cli.running import print_json
 from ktrdr_engine.cli.tables import listing
 from ktrdr_engine.composition import open_application
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from ktrdr_engine.settings import Settings
 
 Row = dict[str, str | int]
-NameT = TypeVar("NameT")
 
 
 def show_strategies(settings: Settings, *, as_json: bool) -> None:
@@ -30,11 +28,6 @@ def show_strategies(settings: Settings, *, as_json: bool) -> None:
 def show_models(settings: Settings, *, as_json: bool) -> None:
     """Print the models and what each was trained for."""
     _show("models", _gather(settings, _models), as_json=as_json)
-
-
-def show_data(settings: Settings, *, as_json: bool) -> None:
-    """Print the price files and the range each covers."""
-    _show("price files", _gather(settings, _datasets), as_json=as_json)
 
 
 def _strategies(application: Application) -> list[Row]:
@@ -55,30 +48,13 @@ def _models(application: Application) -> list[Row]:
     return _each(application.models.names(), describe)
 
 
-def _datasets(application: Application) -> list[Row]:
-    def describe(pair: tuple[str, str]) -> Row:
-        summary = application.bars.summary(*pair)
-        return {
-            "symbol": summary.symbol,
-            "timeframe": summary.timeframe,
-            "bars": summary.bars,
-            "first": format_stamp(summary.first),
-            "last": format_stamp(summary.last),
-            "source": summary.source,
-        }
-
-    return _each(application.bars.datasets(), describe, label=" ".join)
-
-
-def _each(
-    names: Sequence[NameT], describe: Callable[[NameT], Row], *, label: Callable[[NameT], str] = str
-) -> list[Row]:
+def _each(names: Sequence[str], describe: Callable[[str], Row]) -> list[Row]:
     rows: list[Row] = []
     for name in names:
         try:
             rows.append(describe(name))
         except InputError as error:
-            rows.append({"name": label(name), "problem": error.message})
+            rows.append({"name": name, "problem": error.message})
     return rows
 
 

@@ -12,7 +12,6 @@ from tests.cli.conftest import Run
     [
         ("strategies", ["rsi_mean_reversion.yaml", "long only"]),
         ("models", ["rsi_mlp_v1.0.0.pt", "rsi_mean_reversion", "EURUSD 1h"]),
-        ("data", ["EURUSD", "6225", "shipped"]),
     ],
 )
 def test_what_ships_is_listed(ktrdr: Run, command: str, words: list[str]) -> None:
@@ -31,7 +30,10 @@ def test_listings_are_there_as_json(ktrdr: Run) -> None:
         "bars": 6225,
         "first": "2017-01-01T22:00:00Z",
         "last": "2017-12-29T21:00:00Z",
+        "gaps": 2,
         "source": "shipped",
+        "loaded_from": "",
+        "problem": None,
     }
 
 
@@ -40,7 +42,6 @@ def test_listings_are_there_as_json(ktrdr: Run) -> None:
     [
         ("strategies", "strategies/mine.yaml", "mine.yaml"),
         ("models", "models/mine.pt", "mine.pt"),
-        ("data", "data/MINE_1h.csv", "MINE 1h"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_listed_with_its_problem(

@@ -1,0 +1,89 @@
+"""`ktrdr data`: which prices there are, all that is known of some, and loading others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+from rich.console import Console
+
+from ktrdr_engine.cli.running import print_json
+from ktrdr_engine.cli.tables import listing, results_table
+from ktrdr_engine.cli.watching import run_watched
+from ktrdr_engine.composition import open_application
+from ktrdr_engine.datasets.models import DatasetRow, LoadRequest
+
+if TYPE_CHECKING:
+    from ktrdr_engine.composition import Application
+    from ktrdr_engine.settings import Settings
+
+_COLUMNS = ("symbol", "timeframe", "bars", "first", "last", "gaps", "source", "loaded from")
+
+ResultT = TypeVar("ResultT")
+
+
+def load_prices(settings: Settings, arguments: Mapping[str, Any], *, as_json: bool) -> int:
+    """Load, show how far it is on stderr and the results on stdout, and return the exit code.
+
+    Raises:
+        KtrdrError: The load could not be started.
+    """
+    request = LoadRequest.parse(arguments)
+    return run_watched(settings, lambda application: application.datasets.load_data(request), as_json=as_json)
+
+
+def show_list(settings: Settings, *, as_json: bool) -> None:
+    """Print the datasets and the range each covers; a file that cannot be used is shown with its problem."""
+    from ktrdr_engine.datasets.listing import dataset_page
+
+    rows = _ask(settings, lambda application: dataset_page(application.bars, limit=100_000)).datasets
+    if as_json:
+        print_json([row.model_dump(mode="json", exclude_defaults=row.problem is not None) for row in rows])
+        return
+    Console().print(listing(f"{len(rows)} datasets", _COLUMNS, map(_cells, rows)))
+
+
+def show_one(settings: Settings, symbol: str, timeframe: str, *, as_json: bool) -> None:
+    """Print all that is known of a dataset.
+
+    Raises:
+        DataError: It is unknown, or its file breaks a rule.
+    """
+    from ktrdr_engine.datasets.listing import dataset_card
+
+    card = _ask(settings, lambda application: dataset_card(application.bars, symbol, timeframe))
+    if as_json:
+        print_json(card)
+        return
+    console = Console()
+    console.print(results_table(card, f"{symbol} {timeframe}"))
+    if gaps := card["longest_gaps"]:
+        rows = ([gap["first"], gap["last"], str(gap["bars"])] for gap in gaps)
+        console.print(listing("longest gaps", ("first missing", "last missing", "bars"), rows))
+    spans = [(label, *span) for label, covered in card["covered"].items() for span in covered]
+    if spans:
+        console.print(listing("asked for already", ("source", "from", "to"), spans))
+
+
+def _cells(row: DatasetRow) -> tuple[str, ...]:
+    if row.problem:
+        return row.symbol, row.timeframe, "", "", "", "", "", f"CANNOT BE USED: {row.problem}"
+    return (
+        row.symbol,
+        row.timeframe,
+        f"{row.bars:,}",
+        row.first,
+        row.last,
+        str(row.gaps),
+        row.source,
+        row.loaded_from,
+    )
+
+
+def _ask(settings: Settings, question: Callable[[Application], ResultT]) -> ResultT:
+    async def asked() -> ResultT:
+        async with open_application(settings) as application:
+            return question(application)
+
+    return anyio.run(asked)
