@@ -70,6 +70,24 @@ def test_a_position_is_opened_only_where_a_buying_rule_fires(job_of: JobMaker, s
         assert buys[row] >= 0.6
 
 
+@pytest.mark.parametrize(
+    ("symbol", "told", "total_return"),
+    [("AAPL", "made 3,896 %", 38.96), ("MSFT", "lost 39 %", -0.39), ("IBM", "3 %", 0.03)],
+)
+def test_the_shipped_rules_say_truly_how_they_did(
+    job_of: JobMaker, symbol: str, told: str, total_return: float
+) -> None:
+    job = job_of(RULES | {"symbol": symbol, "start_date": "2001-01-01", "end_date": "2012-12-31"})
+    assert f"{told} on {symbol}" in job.strategy.config.description
+    results = BacktestingEngine(job).run()
+    assert results.total_return == pytest.approx(total_return, abs=0.005)
+    assert results.total_return is not None
+    assert results.buy_and_hold_return is not None
+    assert results.total_return < results.buy_and_hold_return
+    assert results.exposure is not None
+    assert 0.49 < results.exposure < 0.76
+
+
 def test_a_model_beside_rules_is_refused(job_of: JobMaker) -> None:
     with pytest.raises(InvalidRequest, match=r"decides by rules .* Leave model_path out") as caught:
         job_of(RULES | {"model_path": "models/rsi_mlp_v1.0.0.pt"})
