@@ -19,8 +19,6 @@ from ktrdr_engine.simulation.notes import explain
 
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.job import BacktestJob
-    from ktrdr_engine.bars.frames import Frame
-    from ktrdr_engine.bars.series import BarSeries
     from ktrdr_engine.inference.metadata import ModelMetadata, TimeRange
     from ktrdr_engine.simulation.decisions import Decisions
     from ktrdr_engine.simulation.models import SimulationRules
@@ -93,8 +91,7 @@ def _notes_on_job(job: BacktestJob) -> Iterator[str]:
     if asked_last > job.available[1] + tolerance:
         yield f"The data end at {format_stamp(job.available[1])}, before end_date."
     if job.higher:
-        sources = (f"{frame.series.timeframe} {_source(frame, series)}" for frame in job.higher)
-        yield f"Longer timeframes, seen from their close on: {', '.join(sources)}."
+        yield f"Longer timeframes, seen from their close on: {', '.join(frame.origin for frame in job.higher)}."
     if job.model:
         yield from _notes_on_model(job, job.model.metadata)
 
@@ -118,10 +115,6 @@ def _seen_again(job: BacktestJob) -> list[str]:
         return []
     seen = _seen(job.model.metadata)
     return [f"{what} {used.start} to {used.end}" for what, used in seen if _overlaps(used, job)]
-
-
-def _source(frame: Frame, base: BarSeries) -> str:
-    return f"made from the {base.timeframe} bars" if frame.is_resampled else "from a file of its own"
 
 
 def _seen(metadata: ModelMetadata) -> Iterator[tuple[str, TimeRange]]:

@@ -17,11 +17,17 @@ class Frame(NamedTuple):
     """Bars of a longer timeframe than those decided on.
 
     Attributes:
-        is_resampled: They were made from the shorter bars; otherwise they have a file of their own.
+        made_from: The timeframe they were made from; None: they have a file of their own.
     """
 
     series: BarSeries
-    is_resampled: bool
+    made_from: str | None
+
+    @property
+    def origin(self) -> str:
+        """Say which bars they are and where they come from."""
+        source = f"made from the {self.made_from} bars" if self.made_from else "from a file of its own"
+        return f"{self.series.timeframe} {source}"
 
 
 def frames(
@@ -46,12 +52,12 @@ def frames(
 
 def _all(store: BarStore, base: BarSeries, timeframe: str) -> Frame:
     if (base.symbol, timeframe) in store.datasets():
-        return Frame(store.load(base.symbol, timeframe), is_resampled=False)
-    return Frame(resample(base, parse_timeframe(timeframe)), is_resampled=True)
+        return Frame(store.load(base.symbol, timeframe), made_from=None)
+    return Frame(resample(base, parse_timeframe(timeframe)), made_from=base.timeframe.value)
 
 
 def _known(frame: Frame, wanted: BarWindow, before: int) -> Frame:
-    if not frame.is_resampled:
+    if frame.made_from is None:
         check_fresh(wanted.series, frame.series, wanted.start)
     seen = newest_closed(wanted.series, frame.series)
     first, last = int(seen[0]) + 1, int(seen[-1]) + 1

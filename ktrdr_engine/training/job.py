@@ -15,6 +15,7 @@ from ktrdr_engine.errors import InputError, InvalidRequest, StrategyError, about
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ktrdr_engine.bars.frames import Frame
     from ktrdr_engine.bars.series import BarSeries
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.inference.library import ModelLibrary
@@ -35,7 +36,7 @@ class Coverage(NamedTuple):
 class TrainingJob:
     """A request whose every part was found and can be learned from.
 
-    `data_sha256` is of all bars that were read, warm-up included.
+    `higher` are the longer timeframes of each symbol. `data_sha256` is of all bars that were read, warm-up included.
     """
 
     request: TrainingRequest
@@ -43,6 +44,7 @@ class TrainingJob:
     material: Material
     data_sha256: str
     available: tuple[Coverage, ...]
+    higher: tuple[Frame, ...] = ()
 
     @property
     def model_stem(self) -> str:
@@ -65,6 +67,7 @@ def prepare(request: TrainingRequest, strategies: StrategyLibrary, models: Model
         StrategyError: The strategy is unknown, wrong, needs no training, or is written for other timeframes.
         StorageError: The folder of models cannot be written.
     """
+    from ktrdr_engine.bars.frames import frames
     from ktrdr_engine.bars.window import window
     from ktrdr_engine.training.trainer import gather
 
@@ -74,10 +77,15 @@ def prepare(request: TrainingRequest, strategies: StrategyLibrary, models: Model
         _require_a_network(strategy)
     _require_its_timeframes(request, strategy)
     models.writable_folder()
-    timeframe = strategy.config.feature_plan().timeframe
-    found = [_load(bars, symbol, timeframe) for symbol in _symbols(request, strategy)]
+    plan, before = strategy.config.feature_plan(), strategy.config.bars_before()
+    found = [_load(bars, symbol, plan.timeframe) for symbol in _symbols(request, strategy)]
     with about("start_date", request.start_date):
-        used = [window(one, first, last, warmup=strategy.config.bars_before()).series for one in found]
+        wanted = [window(one, first, last, warmup=before) for one in found]
+    with about("end_date", request.end_date):
+        pairs = zip(found, wanted, strict=True)
+        higher = tuple(frame for one, part in pairs for frame in frames(bars, one, plan.higher, part, before))
+    used = [*(part.series for part in wanted), *(frame.series for frame in higher)]
+    with about("start_date", request.start_date):
         material = gather(strategy, used, since=first, seed=request.seed)
     return TrainingJob(
         request=request,
@@ -85,6 +93,7 @@ def prepare(request: TrainingRequest, strategies: StrategyLibrary, models: Model
         material=material,
         data_sha256=_sha256(used),
         available=tuple(Coverage(one.symbol, int(one.timestamp[0]), int(one.timestamp[-1])) for one in found),
+        higher=higher,
     )
 
 

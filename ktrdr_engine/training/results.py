@@ -140,6 +140,9 @@ def _notes_on_data(job: TrainingJob) -> Iterator[str]:
     ends = [f"{one.symbol} {format_stamp(one.last)[:10]}" for one in job.available if last > one.last + _LONG_WEEKEND]
     if begins:
         yield f"The data begin after start_date: {_some(begins)}."
+    if job.higher:
+        origins = [f"{frame.series.symbol} {frame.origin}" for frame in job.higher]
+        yield f"Longer timeframes, seen from their close on: {_some(origins)}."
     if ends:
         yield f"The data end before end_date: {_some(ends)}."
 

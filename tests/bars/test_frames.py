@@ -35,7 +35,7 @@ def range_of(first_hour: int, last_hour: int) -> BarWindow:
 
 def test_without_a_file_longer_bars_are_made_from_the_shorter_ones(store: BarStore) -> None:
     found = frames(store, BASE, ["4h", "1d"], BarWindow(BASE, 0), sys.maxsize)
-    assert [(frame.series.timeframe, frame.is_resampled) for frame in found] == [("4h", True), ("1d", True)]
+    assert [frame.origin for frame in found] == ["4h made from the 1h bars", "1d made from the 1h bars"]
     whole = resample(BASE, Timeframe.H4)
     assert found[0].series.prices.tobytes() == whole.prices.tobytes()
 
@@ -45,7 +45,7 @@ def test_a_file_goes_before_making_them(store: BarStore, tmp_path: Path) -> None
     mine = BarSeries("TEST", Timeframe.H4, made.timestamp, made.prices * 2)
     put(tmp_path, mine)
     (found,) = frames(store, BASE, ["4h"], BarWindow(BASE, 0), sys.maxsize)
-    assert not found.is_resampled
+    assert found.origin == "4h from a file of its own"
     assert found.series.prices.tobytes() == mine.prices.tobytes()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ fuzzy_sets: {zone: {indicator: rsi_14, low: [0, 0, 30, 60], high: [40, 70, 100, 
 nn_inputs: [{fuzzy_set: zone, timeframes: all}]
 model: MODEL
 decisions: {confidence_threshold: 0.0, allow_short_from_flat: true}
+training: {labels: {source: forward_return, threshold: 0.003, lookahead: 24}, epochs: 1, batch_size: 256}
 """
 MODELS = {
     "ladder": ("{type: mlp}", Architecture(hidden_layers=(8,), activation="relu", dropout=0)),
@@ -51,24 +54,47 @@ def furnish(home: Path) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", MODELS)
 async def test_an_agent_backtests_it(tmp_path: Path, name: str) -> None:
-    variables = environment(tmp_path)
-    furnish(Path(variables["KTRDR_HOME"]))
-    server = StdioServerParameters(command=sys.executable, args=["-m", "ktrdr_mcp.main"], env=variables)
+    async with at_work(tmp_path) as ask:
+        operation = await ask("start_backtest", symbol="EURUSD", timeframe="1h", **asked(name, "2017-03-01"))
+        assert operation["results"]["total_trades"] > 0
+        assert operation["results"]["warmup_bars"] == 0
+        assert any("4h made from the 1h bars" in note for note in operation["results"]["notes"])
+
+
+@pytest.mark.timeout(60)
+async def test_an_agent_trains_it_and_backtests_what_came_of_it(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as ask:
+        trained = await ask("start_training", **asked("memory", "2017-01-02"))
+        assert trained["results"]["timeframes"] == "1h, 4h"
+        path = trained["results"]["model_path"]
+        operation = await ask(
+            "start_backtest", symbol="EURUSD", timeframe="1h", model_path=path, **asked("memory", "2017-03-01")
+        )
+        assert operation["metadata"]["model_path"] == path
+        assert any(note.startswith("In sample") for note in operation["results"]["notes"])
+
+
+def asked(name: str, start_date: str) -> dict[str, str]:
+    return {"strategy_config_path": f"strategies/{name}.yaml", "start_date": start_date, "end_date": "2017-12-29"}
+
+
+@asynccontextmanager
+async def at_work(home: Path) -> AsyncIterator[Callable[..., Awaitable[dict[str, Any]]]]:
+    """Yield what starts an operation in a server of its own and returns it once it has completed."""
+    furnish(home)
+    server = StdioServerParameters(command=sys.executable, args=["-m", "ktrdr_mcp.main"], env=environment(home))
     async with Client(server) as client:
 
-        async def ask(tool: str, **arguments: Any) -> dict[str, Any]:
+        async def call(tool: str, **arguments: Any) -> dict[str, Any]:
             result = await client.call_tool(tool, arguments)
             assert not result.is_error, text_of(result)
             assert result.structured_content is not None
             return dict(result.structured_content)
 
-        asked = {
-            "symbol": "EURUSD", "timeframe": "1h", "strategy_config_path": f"strategies/{name}.yaml",
-            "start_date": "2017-03-01", "end_date": "2017-12-29",
-        }  # fmt: skip
-        operation_id = (await ask("start_backtest", **asked))["operation_id"]
-        operation = await ask("get_operation", operation_id=operation_id, wait_seconds=25)
-        assert operation["status"] == "COMPLETED"
-        assert operation["results"]["total_trades"] > 0
-        assert operation["results"]["warmup_bars"] == 0
-        assert any("4h made from the 1h bars" in note for note in operation["results"]["notes"])
+        async def start(tool: str, **arguments: Any) -> dict[str, Any]:
+            operation_id = (await call(tool, **arguments))["operation_id"]
+            operation = await call("get_operation", operation_id=operation_id, wait_seconds=25)
+            assert operation["status"] == "COMPLETED"
+            return operation
+
+        yield start

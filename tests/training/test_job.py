@@ -5,16 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from ktrdr_engine.bars.resampling import resample
 from ktrdr_engine.bars.store import BarStore
+from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.errors import InputError, StorageError
 from ktrdr_engine.inference.library import ModelLibrary
 from ktrdr_engine.strategy.library import StrategyLibrary
 from ktrdr_engine.training.job import TrainingJob, prepare
 from ktrdr_engine.training.models import TrainingRequest
+from ktrdr_engine.training.results import make_results
+from ktrdr_engine.training.trainer import train_on
 from tests.training.conftest import REQUEST, write_prices, write_strategy
 from tests.training.prices import HOUR, series, wave
+from tests.training.strategies import tiny
 
 Prepared = Callable[..., TrainingJob]
 
@@ -52,6 +58,45 @@ def test_the_name_and_the_seed_of_the_request_win(prepared: Prepared) -> None:
 def test_other_data_have_another_hash(prepared: Prepared) -> None:
     hashes = [job.data_sha256 for job in (prepared(), prepared(), prepared(symbols=["OTHER"]))]
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+def write_ladder(home: Path) -> None:
+    """Put a strategy of hourly and 4h bars over both symbols, read in sequence, into a home."""
+    training_data = {
+        "symbols": {"mode": "multi_symbol", "list": ["WAVE", "OTHER"]},
+        "timeframes": {"mode": "multi_timeframe", "list": ["1h", "4h"], "base_timeframe": "1h"},
+    }
+    model = {"type": "gru", "architecture": {"hidden_size": 4}, "features": {"lookback_periods": 3}}
+    mapping = tiny({"epochs": 1}, training_data=training_data, model=model).config.as_mapping() | {"name": "ladder"}
+    (home / "strategies" / "ladder.yaml").write_text(yaml.safe_dump(mapping, sort_keys=False))
+
+
+def test_longer_timeframes_are_learned_from_as_a_backtest_would_see_them(prepared: Prepared, home: Path) -> None:
+    write_ladder(home)
+    request = {"strategy_config_path": "ladder", "start_date": "1970-01-15", "end_date": "1970-02-15"}
+    job = prepared(**request)
+    assert [(frame.series.symbol, frame.origin) for frame in job.higher] == [
+        ("WAVE", "4h made from the 1h bars"),
+        ("OTHER", "4h made from the 1h bars"),
+    ]
+    # Settled from before the range: the first row of all opens with it.
+    assert min(int(rows.stamps.min()) for rows in job.material.rows.values()) == 14 * 24 * HOUR
+    model = train_on(job.material)
+    assert (model.metadata.symbols, model.metadata.timeframes) == (("WAVE", "OTHER"), ("1h", "4h"))
+    notes = make_results(job, model, "models/x.pt", []).notes
+    told = "WAVE 4h made from the 1h bars, OTHER 4h made from the 1h bars"
+    assert f"Longer timeframes, seen from their close on: {told}." in notes
+
+
+def test_longer_bars_that_stop_inside_the_range_are_found_before_the_training(prepared: Prepared, home: Path) -> None:
+    write_ladder(home)
+    write_prices(home, resample(series(wave(600), "OTHER"), Timeframe.H4))
+    with pytest.raises(InputError, match="OTHER 4h has no bars from") as caught:
+        prepared(strategy_config_path="ladder")
+    assert caught.value.details["field"] == "end_date"
+    assert (
+        prepared(strategy_config_path="ladder", end_date="1970-01-24").higher[1].origin == "4h from a file of its own"
+    )
 
 
 @pytest.mark.parametrize(
