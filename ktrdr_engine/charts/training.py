@@ -36,12 +36,19 @@ def draw(epochs: Epochs, theme: Theme) -> bytes:
 
 def describe(epochs: Epochs) -> str:
     """Return what the picture shows, in words: each curve's beginning, its best and its end."""
-    curves = [
-        f"{name.replace('_', ' ')} {_number(name, values[0])} to {_number(name, values[-1])}"
-        for _, named in panes_of(epochs)
-        for name, values in named.items()
-    ]
-    return f"{sentence(f'Training of {_name(epochs)}', _facts(epochs))} {sentence(*curves)}"
+    curves = " ".join(words_on(named, epochs) for _, named in panes_of(epochs))
+    return f"{sentence(_name(epochs), _facts(epochs))} {curves}"
+
+
+def words_on(curves: Curves, epochs: Epochs) -> str:
+    """Return where each curve begins, where it ends, and where it was in the best epoch."""
+    return sentence(*(_words_on(name, values, epochs) for name, values in curves.items()))
+
+
+def _words_on(name: str, values: NDArray[np.float64], epochs: Epochs) -> str:
+    words = f"{name.replace('_', ' ')} {_number(name, values[0])} to {_number(name, values[-1])}"
+    best = values[epochs.epoch == epochs.best]
+    return f"{words}, {_number(name, best[0])} in the best epoch" if len(best) else words
 
 
 def panes_of(epochs: Epochs) -> list[tuple[str, Curves]]:
@@ -54,8 +61,9 @@ def panes_of(epochs: Epochs) -> list[tuple[str, Curves]]:
 
 
 def _name(epochs: Epochs) -> str:
-    asked = epochs.operation.metadata
-    return str(asked.get("strategy_config_path") or epochs.operation.operation_id).removeprefix("strategies/")
+    operation = epochs.operation
+    strategy = str(operation.metadata.get("strategy_config_path") or operation.operation_id)
+    return f"Training of {strategy.removeprefix('strategies/').removesuffix('.yaml')}"
 
 
 def _facts(epochs: Epochs) -> str:

@@ -12,8 +12,8 @@ from ktrdr_engine.charts.canvas import spans_many_times
 from ktrdr_engine.charts.decimation import extremes
 from ktrdr_engine.charts.epochs import Epochs
 from ktrdr_engine.charts.run import Run, Scope
-from ktrdr_engine.charts.training import panes_of
-from ktrdr_engine.charts.wording import day, outcome, sentence, worst
+from ktrdr_engine.charts.training import panes_of, words_on
+from ktrdr_engine.charts.wording import outcome, sentence, worst
 from ktrdr_engine.metrics import ratios
 from ktrdr_engine.metrics.curve import EquityCurve, measure
 from ktrdr_engine.metrics.paths import drawdowns, rolling_sharpe
@@ -125,16 +125,11 @@ def learning(epochs: Epochs) -> list[Figure]:
             _line(name.replace("_", " "), epochs.epoch, values, roles[row % len(roles)], dashed=bool(row % 2))
             for row, (name, values) in enumerate(curves.items())
         )
-        ends = (f"{name.replace('_', ' ')} ends at {values[-1]:.4g}" for name, values in curves.items())
         unit: Literal["%", ""] = "%" if all(name.endswith("accuracy") for name in curves) else ""
         marks = () if epochs.best is None else ((float(epochs.best), f"best epoch {epochs.best}"),)
-        figures.append(Figure(f"learning{number}", title, sentence(*ends), unit, lines, dated=False, marks=marks))
+        words = words_on(curves, epochs)
+        figures.append(Figure(f"learning{number}", title, words, unit, lines, dated=False, marks=marks))
     return figures
-
-
-def first_and_last(run: Run) -> str:
-    """Return the first and the last bar in words."""
-    return f"{day(int(run.stamps[0]))} to {day(int(run.stamps[-1]))}"
 
 
 def _line(name: str, x: NDArray[np.int64] | Floats, y: Floats, role: Role, *, dashed: bool = False) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from ktrdr_engine.reports.wording import UNDEFINED, figure, label, reason
 
 _HEADLINES: Final = (
     "total_return", "buy_and_hold_return", "sharpe_ratio", "max_drawdown", "total_trades", "win_rate",
+    "test_accuracy", "test_majority_baseline", "test_rows", "epochs_run", "best_epoch",
 )  # fmt: skip
 _NOT_NUMBERS: Final = ("notes", "provenance", "partial")
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ktrdr_engine.errors import ModelError, StrategyError
-from ktrdr_engine.operations.models import OperationStatus
 from ktrdr_engine.strategy.summary import plain_words
 
 if TYPE_CHECKING:
@@ -58,8 +57,7 @@ def model_of(operation: Operation, models: ModelLibrary) -> ModelPart:
     """Return the model an operation used or made; imports torch."""
     name = (operation.results or {}).get("model_path") or operation.metadata.get("model_path")
     if not isinstance(name, str):
-        made = "" if operation.status is OperationStatus.COMPLETED else " so far"
-        return ModelPart(remark=f"This operation names no model{made}.")
+        return ModelPart(remark=_no_model(operation))
     try:
         bundle = models.load(name)
     except ModelError as error:
@@ -68,6 +66,13 @@ def model_of(operation: Operation, models: ModelLibrary) -> ModelPart:
     if recorded and recorded != bundle.sha256:
         return ModelPart(name, remark=_changed(name, recorded, bundle.sha256))
     return ModelPart(name, bundle.metadata, "" if recorded else _NO_HASH)
+
+
+def _no_model(operation: Operation) -> str:
+    provenance = (operation.results or {}).get("provenance") or {}
+    if "model_sha256" in provenance:
+        return "There is no model: the rules of the strategy decide."
+    return f"This operation names no model{'' if operation.status.is_final else ' so far'}."
 
 
 def _recorded(operation: Operation, name: str) -> str | None:

@@ -27,7 +27,11 @@ from ktrdr_engine.reports.trades import COLUMNS, trade_table
 from ktrdr_engine.reports.wording import figure, label
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jinja2 import Template
+
+    from ktrdr_engine.operations.models import Operation
 
 
 def render(material: Material) -> str:
@@ -63,17 +67,18 @@ def _content(material: Material) -> dict[str, Any]:
     return {
         **shown,
         "operation": operation,
-        "title": run.name if run else label(operation.operation_type.lower()),
+        "title": run.name if run else _title(operation),
         "summary": _summary(run) if run else [],
         "headlines": headlines(results),
         "numbers": all_numbers(results),
         "notes": notes_of(results),
         "is_partial": bool(results.get("partial")),
         "in_sample": results.get("in_sample"),
-        "request": [(label(name), figure(name, value)) for name, value in operation.metadata.items()],
+        "request": [(label(name), _argument(name, value)) for name, value in operation.metadata.items()],
         "provenance": _provenance(results.get("provenance")),
         "strategy": material.strategy,
         "model": material.model,
+        "parts": _parts(material),
         "columns": COLUMNS,
         "classes": CLASSES,
         "percent": lambda value: figure("win_rate", value),
@@ -101,7 +106,34 @@ def _of_run(run: Run) -> dict[str, Any]:
 
 
 def _summary(run: Run) -> list[str]:
-    return [sentence(f"{period(run)} UTC", extent(run)), sentence(outcome(run), worst(run), trading(run)), *run.remarks]
+    facts = sentence(outcome(run), worst(run), trading(run))
+    texts = [sentence(f"{period(run)} UTC", extent(run)), facts, *run.remarks]
+    return [text.replace(" %", "\N{NO-BREAK SPACE}%") for text in texts]
+
+
+def _title(operation: Operation) -> str:
+    strategy = str(operation.metadata.get("strategy_config_path") or "").removeprefix("strategies/")
+    what = label(operation.operation_type.lower())
+    return f"{what} of {strategy.removesuffix('.yaml')}" if strategy else what
+
+
+def _argument(name: str, value: Any) -> str:
+    return "not given" if value is None else figure(name, value)
+
+
+def _parts(material: Material) -> list[dict[str, Any]]:
+    """Return how the model answers in each part of its data, by its file or, without that, by the results."""
+    results = material.subject.operation.results or {}
+    if material.model.metadata is not None:
+        parts = {name: part.model_dump() for name, part in material.model.metadata.metrics.items()}
+    else:
+        parts = results.get("splits") or {}
+    return [{**part, "name": name, "span": _range(part)} for name, part in parts.items()]
+
+
+def _range(part: Mapping[str, Any]) -> str:
+    found = part.get("range") or {"start": part.get("first_bar"), "end": part.get("last_bar")}
+    return f"{str(found['start'])[:10]} to {str(found['end'])[:10]}" if found["start"] else ""
 
 
 def _provenance(found: Any) -> list[tuple[str, str]]:

@@ -8,16 +8,21 @@ from ktrdr_engine.charts.canvas import percent
 from ktrdr_engine.metrics.definitions import DEFINITIONS, Unit
 
 UNDEFINED = "undefined"
+_SHARES = ("accuracy", "baseline")
 
 
 def figure(name: str, value: Any) -> str:
     """Return a number of the results in the unit of its definition; what is no number as it is."""
     if value is None:
         return UNDEFINED
+    if isinstance(value, list | tuple):
+        return ", ".join(str(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {figure(name, one)}" for key, one in value.items())
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     unit: Unit | None = DEFINITIONS[name].unit if name in DEFINITIONS else None
-    if unit == "fraction":
+    if unit == "fraction" or name.endswith(_SHARES):
         return percent(value, 2)
     if unit == "money":
         return f"{value:,.2f}".replace("-", "−")

@@ -104,7 +104,7 @@ class Watched:
     async def _let_through(self, route: Route) -> None:
         address = urlsplit(route.request.url)
         self.requests.append(route.request.url)
-        if address.hostname == "127.0.0.1" or address.scheme in ("data", "blob", "about"):
+        if address.hostname == "127.0.0.1" or address.scheme in ("data", "blob", "about", "file"):
             await route.continue_()
             return
         self.sins.append(f"request: {route.request.url}")

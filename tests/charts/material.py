@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr_engine.charts.epochs import Epochs, epochs_of
+from ktrdr_engine.charts.gathering import Subject
 from ktrdr_engine.charts.run import Prices, Run, Scope, Trades
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType
 
@@ -110,3 +111,8 @@ def epoch_entries(count: int) -> list[dict[str, Any]]:
 
 def epochs(count: int = 8) -> Epochs:
     return epochs_of(operation(kind=OperationType.TRAINING), epoch_entries(count))
+
+
+def training() -> Subject:
+    made = operation(kind=OperationType.TRAINING, results={"best_epoch": 3, "test_accuracy": 0.5, "seed": 7})
+    return Subject(made, epochs=epochs_of(made, epoch_entries(50)))

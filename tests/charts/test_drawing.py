@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ktrdr_engine.charts.canvas import Canvas, percent
+from ktrdr_engine.charts.canvas import Canvas, percent, spans_many_times
 from ktrdr_engine.charts.drawing import Chart, draw, kinds_of
 from ktrdr_engine.charts.epochs import epochs_of
 from ktrdr_engine.charts.gathering import Subject
@@ -48,6 +48,19 @@ def test_the_words_of_the_overview_give_the_numbers_of_the_picture() -> None:
     assert percent(abs(final / 100_000 - 1), 1) in text
     assert "buy and hold" in text
     assert "40 closed trades" in text
+
+
+def test_what_multiplied_is_drawn_on_a_logarithmic_axis() -> None:
+    made = run(with_prices=False)
+    flat = draw(Subject(operation(), made), "overview", "dark").png
+    made.equity[:] = np.geomspace(100_000, 10_000_000, len(made.equity))
+    assert spans_many_times(made.equity)
+    assert draw(Subject(operation(), made), "overview", "dark").png != flat
+
+
+@pytest.mark.parametrize("values", [[1.0, 8.0], [0.0, 100.0], [-1.0, 5.0]])
+def test_what_did_not_multiply_or_fell_to_nothing_is_not(values: list[float]) -> None:
+    assert not spans_many_times(np.array(values))
 
 
 def test_without_prices_there_is_no_price_pane_and_no_buy_and_hold() -> None:
@@ -112,7 +125,7 @@ def test_more_years_than_fit_are_cut_and_that_is_said() -> None:
 def test_a_training_is_drawn_with_its_best_epoch() -> None:
     chart = draw(TRAINING, "training", "dark")
     assert "8 epochs · best epoch 3" in chart.text
-    assert "Train loss 1 to 0.125" in chart.text
+    assert "Train loss 1 to 0.125, 0.3333 in the best epoch" in chart.text
     assert "validation accuracy unknown to 92.5 %" in chart.text
     assert picture(chart).height == 900
 

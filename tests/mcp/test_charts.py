@@ -84,3 +84,20 @@ async def test_a_real_run_has_its_prices_in_the_chart_and_its_story_in_the_repor
         assert "The file itself (YAML)" in content.text
         with pytest.raises(MCPError, match="Call list_operations"):
             await client.read_resource("ktrdr://operations/op_backtest_20250103_aaaaaaaaaa/report.html")
+
+
+async def test_a_chart_without_others_leads_to_the_numbers(settings: Settings) -> None:
+    async with open_application(settings) as application, Client(create_server(application)) as client:
+        request = {
+            "strategy_config_path": "strategies/rsi_mean_reversion.yaml",
+            "start_date": "2017-01-02",
+            "end_date": "2017-09-29",
+        }
+        started = await client.call_tool("start_training", request)
+        assert started.structured_content is not None
+        operation_id = started.structured_content["operation_id"]
+        await client.call_tool("get_operation", {"operation_id": operation_id, "wait_seconds": 25})
+        arguments = {"operation_id": operation_id, "kind": "training"}
+        text = text_of(await client.call_tool("plot_operation", arguments))
+        assert "Training of rsi_mean_reversion; " in text
+        assert f"Next: get_metrics(operation_id='{operation_id}')" in text

@@ -60,3 +60,7 @@ def test_a_model_that_has_changed_or_is_gone_is_said(models: ModelLibrary) -> No
 def test_an_operation_without_a_model_says_so(models: ModelLibrary) -> None:
     assert "names no model so far" in model_of(operation(OperationStatus.RUNNING), models).remark
     assert model_of(ended({}), models).remark == "This operation names no model."
+
+
+def test_rules_need_no_model(models: ModelLibrary) -> None:
+    assert "the rules of the strategy decide" in model_of(ended({"model_sha256": None}), models).remark

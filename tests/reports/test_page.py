@@ -165,6 +165,34 @@ def test_a_training_shows_its_curves() -> None:
     assert [one["title"].split(" (")[0] for one in figures] == ["Loss", "Accuracy"]
     assert figures[0]["marks"] == [[3.0, "best epoch 3"]]
     assert figures[1]["lines"][1]["y"][0] is None
+    assert "validation accuracy unknown to 92.5 %" in text
+
+
+def test_a_training_whose_model_is_elsewhere_shows_what_its_results_say_of_it() -> None:
+    split = {
+        "rows": 30,
+        "first_bar": "2017-01-02T00:00:00Z",
+        "last_bar": "2017-02-02T00:00:00Z",
+        "loss": 1.0,
+        "accuracy": 0.5,
+        "majority_baseline": 0.4,
+        "recall": {"BUY": 0.25, "HOLD": 0.125, "SELL": None},
+        "confusion": [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+    }
+    made = operation(kind=OperationType.TRAINING, results={"test_accuracy": 0.5, "splits": {"test": split}})
+    text = page(made)
+    assert "Training of rsi_mean_reversion" in text
+    assert "2017-01-02 to 2017-02-02" in text
+    assert "12.50 %" in text
+    assert "Answers in test" in text
+
+
+def test_the_request_is_shown_as_it_was_understood() -> None:
+    made = operation(symbols=["AAPL", "MSFT"], rows={"train": 1_000}, model_path=None)
+    text = page(made)
+    assert "AAPL, MSFT" in text
+    assert "train 1,000" in text
+    assert "not given" in text
 
 
 def test_a_million_bars_make_a_page_under_eight_megabytes() -> None:

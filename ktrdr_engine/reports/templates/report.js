@@ -29,7 +29,7 @@
       xaxis: figure.dated ? { ...axis, type: "date" } : { ...axis, title: { text: "epoch", font: { size: 12 } } },
       yaxis: { ...axis, type: figure.logarithmic ? "log" : "linear", tickformat: format, dtick: figure.logarithmic ? "D2" : undefined },
       shapes: figure.marks.map(([x]) => ({ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, line: { color: colour("ink"), width: 1, dash: "2px,2px" } })),
-      annotations: figure.marks.map(([x, text]) => ({ x, yref: "paper", y: 1, yanchor: "bottom", xanchor: "left", showarrow: false, text, font: { size: 12 } })),
+      annotations: figure.marks.map(([x, text]) => ({ x, yref: "paper", y: 1, yanchor: "top", xanchor: "left", showarrow: false, text, font: { size: 12 } })),
     };
   };
 
@@ -39,6 +39,7 @@
     }
   };
   draw();
+  document.getElementById("unscripted")?.remove();
 
   // The theme: what the system says, until somebody says otherwise.
 
