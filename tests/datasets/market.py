@@ -15,7 +15,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
-Fault = Literal["", "429", "500", "cut", "garbage", "shape", "drop"]
+Fault = Literal["", "429", "500", "cut", "garbage", "shape", "drop", "refused"]
 _SECONDS = {"1m": 60, "15m": 900, "1h": 3_600, "1d": 86_400}
 _NEW_YORK = ZoneInfo("America/New_York")
 Bar = tuple[int, float, float, float, float, float]
@@ -110,6 +110,12 @@ class Market:
                 yield self.spoil((opened, *bar_at(second)[1:]))
 
 
+# Each library reads the half that it knows.
+_REFUSAL = {
+    "code": -1127,
+    "msg": "More than 24 hours between startTime and endTime.",
+    "chart": {"result": None, "error": {"code": "Unprocessable Entity", "description": "1m data not available."}},
+}
 _MARKETS = {
     "timezone": "UTC",
     "serverTime": 0,
@@ -170,6 +176,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, "<html>maintenance</html>", "text/html")
         elif fault == "shape":
             self._send(200, '{"unexpected": [1, 2]}')
+        elif fault == "refused":
+            self._send(400, json.dumps(_REFUSAL))
         elif fault == "drop":
             self.close_connection = True
         else:

@@ -148,6 +148,13 @@ async def test_longer_bars_are_made_of_the_longest_shorter_ones(lab: Lab) -> Non
     assert len(lab.bars.load("TEST", "1d")) == 2
 
 
+async def test_too_few_short_bars_make_no_long_one(lab: Lab) -> None:
+    await lab.loaded(path=put(lab.home, csv(bars([0, 1, 2]))))
+    operation = await lab.load(timeframe="4h", source="resample")
+    assert operation.error is not None
+    assert "end at 2024-01-01T03:00:00Z, before their first 4h bar closes" in operation.error.message
+
+
 async def test_resampling_goes_on_once_there_are_more_short_bars(lab: Lab) -> None:
     await lab.loaded(path=put(lab.home, csv(bars(list(range(50))))))
     await lab.loaded(timeframe="4h", source="resample")

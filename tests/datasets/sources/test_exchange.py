@@ -108,6 +108,15 @@ async def test_a_source_that_dies_midway_fails_the_load_and_a_repeat_goes_on_fro
     assert_true_bars(told(lab))
 
 
+async def test_a_refusal_of_the_exchange_is_told_and_not_asked_for_again(lab: Lab, market: Market) -> None:
+    market.faults = ["refused"]
+    operation = await lab.load(**BTC)
+    assert operation.error is not None
+    assert operation.error.code == "source_unavailable"
+    assert "More than 24 hours between startTime and endTime" in operation.error.message
+    assert len(market.asked) == 1
+
+
 async def test_a_dead_exchange_fails_before_anything_is_there(lab: Lab, market: Market) -> None:
     market.faults = ["drop", "drop", "drop", "drop", "drop"]
     operation = await lab.load(**BTC)

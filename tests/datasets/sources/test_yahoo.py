@@ -132,6 +132,15 @@ async def test_years_before_a_listing_are_empty_segments(lab: Lab, market: Marke
     assert [row["status"] for row in page.metrics["segments"]] == ["empty", "empty", "empty", "merged"]
 
 
+async def test_a_refusal_of_yahoo_is_told(lab: Lab, market: Market) -> None:
+    market.faults = ["refused", "refused"]
+    operation = await lab.load(timeframe="1m", source="yahoo", start_date="2024-01-01")
+    assert operation.error is not None
+    assert operation.error.code == "data_error"
+    assert "1m data not available" in operation.error.message
+    assert "Yahoo keeps 1m bars for 30 days" in operation.error.message
+
+
 async def test_a_broken_bar_refuses_its_segment(lab: Lab, market: Market) -> None:
     market.spoil = lambda bar: (*bar[:2], bar[2] - 3, *bar[3:]) if bar[0] % (50 * 3_600) == 0 else bar
     operation = await lab.load(source="yahoo", start_date="2024-01-01")
