@@ -140,9 +140,18 @@ def _after_training(operation: Operation) -> str:
     )
 
 
+def _after_load(operation: Operation) -> str:
+    told = operation.results or {}
+    if told.get("partial"):
+        return "load_data(...) with the same arguments goes on from there; list_datasets() shows what there is."
+    given = ", ".join(f"{name}={told.get(name)!r}" for name in ("symbol", "timeframe"))
+    return f"start_backtest({given}, ...) or start_training(...) on these bars; list_datasets() shows all there are."
+
+
 _AFTER_RESULTS: Final[dict[OperationType, Callable[[Operation], str]]] = {
     OperationType.BACKTESTING: _after_backtest,
     OperationType.TRAINING: _after_training,
+    OperationType.DATA_LOADING: _after_load,
 }
 """What to call next when there are results, by what was done; everything else here knows no kind."""
 

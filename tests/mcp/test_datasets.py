@@ -12,6 +12,8 @@ from mcp import Client, StdioServerParameters
 
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.datasets.file import DatasetFile
+from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType, utc_now
+from ktrdr_mcp.views import operation_text
 from tests.datasets.prices import bars, csv, put
 from tests.mcp.agent import Agent, agent_at
 from tests.mcp.conftest import text_of
@@ -41,6 +43,8 @@ async def test_a_csv_is_loaded_listed_and_backtested_over_stdio(tmp_path: Path, 
 
         load = await ask("load_data", symbol="MY/FX", timeframe="1h", source="file", path="mine.csv")
         operation = await ask("get_operation", operation_id=load["operation_id"], wait_seconds=20)
+        told = text_of(await client.call_tool("get_operation", {"operation_id": load["operation_id"]}))
+        assert "Next: start_backtest(symbol='MY-FX', timeframe='1h', ...)" in told
         assert (operation["status"], operation["operation_type"]) == ("COMPLETED", "DATA_LOADING")
         assert (operation["results"]["symbol"], operation["results"]["new_bars"]) == ("MY-FX", 6_225)
         page = await ask("get_metrics", operation_id=load["operation_id"])
@@ -135,3 +139,16 @@ async def test_a_repeated_key_loads_once(agent: Agent, tmp_path: Path) -> None:
     arguments = {"symbol": "TEST", "timeframe": "1h", "source": "file", "path": "prices.csv", "idempotency_key": "k"}
     first = await agent.asks("load_data", **arguments)
     assert (await agent.asks("load_data", **arguments))["operation_id"] == first["operation_id"]
+
+
+def test_a_load_that_was_stopped_is_to_be_asked_for_again() -> None:
+    now = utc_now()
+    operation = Operation(
+        operation_id="op_data_20250103_k3v9x2m7qa",
+        operation_type=OperationType.DATA_LOADING,
+        status=OperationStatus.CANCELLED,
+        results={"symbol": "TEST", "bars": 10, "partial": True},
+        created_at=now,
+        updated_at=now,
+    )
+    assert "Next: load_data(...) with the same arguments goes on from there" in operation_text(operation)
