@@ -14,7 +14,7 @@ import pytest
 from ktrdr_engine.catalog import shipped_root
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-HEAVY = ("torch", "pandas", "numba", "numpy", "talib", "pyarrow")
+HEAVY = ("torch", "pandas", "numba", "numpy", "talib", "pyarrow", "matplotlib", "plotly", "PIL")
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,11 @@ def run_elsewhere(installed: Path, tmp_path: Path, program: str, *arguments: str
     )
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
+
+
+def test_the_wheel_carries_what_reports_are_made_of(installed: Path) -> None:
+    parts = {path.name for path in (installed / "ktrdr_engine" / "reports" / "templates").iterdir()}
+    assert parts == {"report.html", "report.css", "report.js"}
 
 
 @pytest.mark.timeout(60)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import webbrowser
@@ -71,15 +70,10 @@ def _refuse_to_replace(target: Path, operation_id: str) -> None:
 def _write(target: Path, page: str) -> None:
     """Write the file whole or not at all."""
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as draft:
-            try:
-                draft.write(page)
-                draft.close()
-                os.chmod(draft.name, 0o644)
-                os.replace(draft.name, target)
-            except OSError:
-                os.unlink(draft.name)
-                raise
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ktrdr-") as folder:
+            draft = Path(folder, "report.html")
+            draft.write_text(page, encoding="utf-8")
+            draft.replace(target)
     except OSError as error:
         raise _unwritable(target, error) from error
 

@@ -13,6 +13,7 @@ from ktrdr_engine.composition import open_application
 from ktrdr_engine.settings import Settings
 from ktrdr_mcp.server import create_server
 from tests.mcp.conftest import Session, backtest_of, text_of
+from tests.worker_app.process import worker_process
 
 
 async def test_a_chart_is_a_picture_with_the_same_in_words(session: Session) -> None:
@@ -101,3 +102,23 @@ async def test_a_chart_without_others_leads_to_the_numbers(settings: Settings) -
         text = text_of(await client.call_tool("plot_operation", arguments))
         assert "Training of rsi_mean_reversion; " in text
         assert f"Next: get_metrics(operation_id='{operation_id}')" in text
+
+
+async def test_a_run_on_a_worker_is_drawn_from_its_tables(settings: Settings) -> None:
+    settings.ktrdr_home.mkdir()
+    with worker_process(settings.ktrdr_home / "far") as worker:
+        remote = {"use_remote_backtest_service": True, "remote_backtest_service_url": worker.url}
+        elsewhere = settings.model_copy(update=remote)
+        async with open_application(elsewhere) as application, Client(create_server(application)) as client:
+            started = await client.call_tool("start_backtest", backtest_of("EURUSD"))
+            assert started.structured_content is not None, text_of(started)
+            operation_id = started.structured_content["operation_id"]
+            await client.call_tool("get_operation", {"operation_id": operation_id, "wait_seconds": 25})
+            far = text_of(await client.call_tool("plot_operation", {"operation_id": operation_id}))
+    async with open_application(settings) as application, Client(create_server(application)) as client:
+        started = await client.call_tool("start_backtest", backtest_of("EURUSD"))
+        assert started.structured_content is not None
+        operation_id = started.structured_content["operation_id"]
+        await client.call_tool("get_operation", {"operation_id": operation_id, "wait_seconds": 25})
+        near = text_of(await client.call_tool("plot_operation", {"operation_id": operation_id}))
+    assert far.splitlines()[0] == near.splitlines()[0]
