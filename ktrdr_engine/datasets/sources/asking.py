@@ -29,6 +29,8 @@ def ask_again(ask: Callable[[], T], heed: Heed, what: str) -> T:
         SourceUnavailable: The last attempt failed too.
         OperationCancelled: Somebody asked to stop meanwhile.
     """
+    # The operation's progress tells of attempts; the retry library would write to stderr as well.
+    stamina.instrumentation.set_on_retry_hooks(())
     attempts = stamina.retry_context(
         on=NotNow,
         attempts=_ATTEMPTS,

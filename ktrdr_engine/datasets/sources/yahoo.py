@@ -6,6 +6,7 @@ each. Daily bars are stamped with their date, midnight UTC.
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,8 @@ class YahooSource:
         from yfinance.exceptions import YFException, YFPricesMissingError, YFTzMissingError
 
         yfinance.config.debug.hide_exceptions = False
+        # It warns of what it then goes on without; what matters comes back as an exception.
+        logging.getLogger("yfinance").setLevel(logging.ERROR)
         # yfinance would answer a second attempt from its memory of the first, failures included.
         yfinance.data.YfData.cache_get.cache_clear()
         ticker = yfinance.Ticker(self._request.symbol, session=self._session)
