@@ -12,12 +12,12 @@ import typer
 
 from ktrdr_engine import __version__
 from ktrdr_engine.backtesting.models import DEFAULT_CAPITAL, DEFAULT_COMMISSION, DEFAULT_SLIPPAGE
-from ktrdr_engine.cli.running import running
+from ktrdr_engine.cli.completing import model_paths, operation_ids, strategy_paths
+from ktrdr_engine.cli.running import running, show_tracebacks
 
 app = typer.Typer(
     help="Backtest neural strategies on real prices, from the shell or from an agent.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 operations = typer.Typer(help="Look at operations of this and of earlier sessions.", no_args_is_help=True)
@@ -26,7 +26,14 @@ data = typer.Typer(help="List, show and load prices; alone it lists them.", invo
 app.add_typer(data, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
-OperationId = Annotated[str, typer.Argument(help="As `operations list` shows it.", metavar="OPERATION_ID")]
+OperationId = Annotated[
+    str,
+    typer.Argument(help="As `operations list` shows it.", metavar="OPERATION_ID", autocompletion=operation_ids),
+]
+StrategyPath = Annotated[
+    str,
+    typer.Option(help="Strategy file, for example strategies/rsi_mean_reversion.yaml.", autocompletion=strategy_paths),
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -40,8 +47,9 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    pass
+    show_tracebacks(debug)
 
 
 @app.command()
@@ -70,8 +78,11 @@ def backtest(
     *,
     symbol: Annotated[str, typer.Option(help="Instrument, for example EURUSD.")],
     timeframe: Annotated[str, typer.Option(help="Bar length: 1m 5m 15m 30m 1h 4h 1d 1w.")],
-    strategy: Annotated[str, typer.Option(help="Strategy file, for example strategies/rsi_mean_reversion.yaml.")],
-    model: Annotated[str | None, typer.Option(help="Model file; without it the newest for that strategy.")] = None,
+    strategy: StrategyPath,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Model file; without it the newest for that strategy.", autocompletion=model_paths),
+    ] = None,
     start: Annotated[str, typer.Option(help="First day or time, ISO-8601, UTC.")],
     end: Annotated[str, typer.Option(help="Last day or time; a bare date includes its whole day.")],
     capital: Annotated[float, typer.Option(help="Initial capital.")] = DEFAULT_CAPITAL,
@@ -113,7 +124,7 @@ def report(
 @app.command()
 def train(
     *,
-    strategy: Annotated[str, typer.Option(help="Strategy file, for example strategies/rsi_mean_reversion.yaml.")],
+    strategy: StrategyPath,
     start: Annotated[str, typer.Option(help="First day or time, ISO-8601, UTC.")],
     end: Annotated[str, typer.Option(help="Last day or time; a bare date includes its whole day.")],
     symbol: Annotated[
@@ -142,6 +153,18 @@ def train(
     }
     with running() as settings:
         raise typer.Exit(run_training(settings, arguments, as_json=json))
+
+
+@app.command()
+def watch(
+    limit: Annotated[int, typer.Option(help="Most rows to show.", min=1, max=100)] = 20,
+    once: Annotated[bool, typer.Option("--once", help="Show them once and leave.")] = False,
+) -> None:
+    """Watch the operations of all sessions of this home, the newest first; Ctrl-C leaves."""
+    from ktrdr_engine.cli.watch import watch
+
+    with running() as settings:
+        raise typer.Exit(watch(settings, limit=limit, once=once))
 
 
 @operations.command("list")

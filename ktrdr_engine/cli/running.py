@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -29,19 +31,40 @@ _HINTS = {
 }
 
 
+_DEFECT = "It is a defect, not your input: ktrdr --debug shows where, please report that."
+_tracebacks: ContextVar[bool] = ContextVar("tracebacks", default=False)
+
+
+def show_tracebacks(wanted: bool) -> None:
+    """Say whether errors of this command line show where they come from."""
+    _tracebacks.set(wanted)
+
+
 @contextmanager
 def running() -> Iterator[Settings]:
-    """Yield the settings; turn an error into a message on stderr and an exit code, without a traceback."""
+    """Yield the settings; turn an error into a message on stderr and an exit code, its traceback only with --debug."""
     from ktrdr_engine.settings import load_settings
 
     try:
         yield load_settings()
+    except (typer.Exit, typer.Abort):
+        raise
     except KtrdrError as error:
-        typer.echo(f"Error: {error.message}", err=True)
-        if error.code in _HINTS:
-            typer.echo(_HINTS[error.code], err=True)
+        _tell(error.message, _HINTS.get(error.code))
         repairable = isinstance(error, InputError | OperationNotFound | OperationConflict)
         raise typer.Exit(BAD_INPUT if repairable else FAILED) from None
+    except Exception as error:
+        # The top of a command: whoever typed it gets a sentence.
+        _tell(f"{type(error).__name__}: {error}", _DEFECT)
+        raise typer.Exit(FAILED) from None
+
+
+def _tell(message: str, hint: str | None) -> None:
+    if _tracebacks.get():
+        traceback.print_exc()
+    typer.echo(f"Error: {message}", err=True)
+    if hint:
+        typer.echo(hint, err=True)
 
 
 def print_json(value: Any) -> None:
