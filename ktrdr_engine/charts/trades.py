@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _POINTS: Final = 2_000
 _BINS: Final = 40
+_FEWEST_BINS: Final = 12
 
 
 def draw(run: Run, theme: Theme) -> bytes:
@@ -59,7 +60,7 @@ def _distribution(canvas: Canvas, pane: Axes, trades: Trades) -> None:
     theme = canvas.theme
     canvas.label(pane, "Return of each trade (on its entry, after costs)")
     low, high = min(float(trades.gain.min()), 0.0), max(float(trades.gain.max()), 0.0)
-    width = (high - low or 0.01) / _BINS
+    width = (high - low or 0.01) / min(_BINS, max(_FEWEST_BINS, round(2 * len(trades) ** 0.5)))
     # Zero is an edge, so that no bar holds gains and losses at once.
     edges = np.arange(np.floor(low / width), np.ceil(high / width) + 1) * width
     counts, _ = np.histogram(trades.gain, edges)
