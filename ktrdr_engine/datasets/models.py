@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from ktrdr_engine.fields import TimeframeName
 from ktrdr_engine.operations.requests import OperationRequest
 
-_SYMBOL = re.compile(r"[A-Za-z0-9^][A-Za-z0-9._/:=^-]{0,63}")
+_SYMBOL = re.compile(r"(?=.{1,64}$)\^?[A-Za-z0-9][A-Za-z0-9._/:=^-]*")
 
 
 def _checked_symbol(symbol: str) -> str:
