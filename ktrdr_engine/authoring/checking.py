@@ -41,7 +41,8 @@ def check_strategy(shelves: Shelves, *, text: str | None = None, name: str | Non
         n_features=len(plan.names),
         features=plan.base_names[:_SHOWN],
         warmup_bars=plan.warmup,
-        models=tuple(fitting_models(shelves, plan)),
+        trained=config.model.is_trained,
+        models=tuple(fitting_models(shelves, plan)) if config.model.is_trained else (),
         datasets=tuple(_datasets(shelves, config)),
     )
 

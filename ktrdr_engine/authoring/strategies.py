@@ -38,10 +38,10 @@ def strategy_row(shelves: Shelves, name: str) -> StrategyRow:
         name=name,
         version=config.version,
         description=one_line(config.description),
-        timeframes=config.feature_plan().timeframe,
+        timeframes=" ".join(config.training_data.timeframes.names),
         model_type=config.model.type,
         source=source,
-        newest_model=newest_model(shelves, config.name),
+        newest_model=newest_model(shelves, config.name) if config.model.is_trained else None,
     )
 
 

@@ -82,6 +82,23 @@ def test_a_text_is_checked_without_being_saved(shelves: Shelves) -> None:
     assert "mine.yaml" not in shelves.strategies.names()
 
 
+RULES = """\
+name: ruled
+training_data: {symbols: {mode: single, symbol: MSFT}, timeframes: {mode: multi_timeframe, list: [1d, 1w], base_timeframe: 1d}}
+indicators: {rsi_14: {type: rsi}}
+fuzzy_sets: {zone: {indicator: rsi_14, low: [0, 0, 40], high: [60, 100, 100]}}
+model: {type: fuzzy_rules, rules: [{if: zone is low, then: BUY}, {if: zone is high, then: SELL}]}
+"""
+
+
+def test_rules_need_no_model(shelves: Shelves) -> None:
+    check = check_strategy(shelves, text=RULES)
+    assert (check.valid, check.trained, check.models) == (True, False, ())
+    save_strategy(shelves, "ruled", RULES)
+    row = strategy_row(shelves, "ruled.yaml")
+    assert (row.timeframes, row.model_type, row.newest_model) == ("1d 1w", "fuzzy_rules", None)
+
+
 def test_a_saved_strategy_is_checked_by_name(shelves: Shelves) -> None:
     check = check_strategy(shelves, name="trend_following")
     assert check.valid
