@@ -15,7 +15,7 @@ import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from ktrdr_engine.errors import InvalidRequest, KtrdrError, OperationNotFound, StrategyError
+from ktrdr_engine.errors import InvalidRequest, KtrdrError, ModelError, OperationNotFound, StrategyError
 from ktrdr_engine.operations.models import TablePage
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ TRADES: Final = f"{OPERATION}/trades{{?offset,limit}}"
 EQUITY: Final = f"{OPERATION}/equity{{?offset,limit}}"
 REPORT: Final = f"{OPERATION}/report.html"
 STRATEGY: Final = "ktrdr://strategies/{name}"
+MODEL: Final = "ktrdr://models/{name}"
 
 _JSON: Final = "application/json"
 _MAX_ROWS: Final = 500
@@ -58,6 +59,14 @@ def add_resources(server: MCPServer[Any], application: Application) -> None:
         """The text of a strategy file, as `start_backtest` takes it in strategy_config_path."""
         with _failures():
             return (await anyio.to_thread.run_sync(lambda: application.strategies.load(name))).text
+
+    @server.resource(MODEL, mime_type=_JSON, title="Model card")
+    async def model(name: str) -> str:
+        """All a model says of itself but its weights: training range, labels, numbers per split, its strategy."""
+        from ktrdr_engine.authoring.models import model_card
+
+        with _failures():
+            return _compact(await anyio.to_thread.run_sync(lambda: model_card(application.shelves, name)))
 
 
 def _add_operation_resources(server: MCPServer[Any], operations: OperationsService) -> None:
@@ -140,7 +149,7 @@ def _failures() -> Iterator[None]:
         yield
     except OperationNotFound as error:
         raise ResourceNotFoundError(f"{error.message} Call list_operations to see the ids.") from error
-    except StrategyError as error:
+    except (StrategyError, ModelError) as error:
         raise ResourceNotFoundError(error.message) from error
     except KtrdrError as error:
         raise ResourceError(f"{error.message} Call get_operation to see its state.") from error

@@ -15,6 +15,7 @@ from ktrdr_engine import __version__
 from ktrdr_mcp.apps.operation import operation_app
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.completions import add_completions
+from ktrdr_mcp.prompts import add_prompts
 from ktrdr_mcp.resources import add_resources
 from ktrdr_mcp.tools.backtesting import backtesting_tools
 from ktrdr_mcp.tools.charts import chart_tools
@@ -30,16 +31,17 @@ if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
 
 INSTRUCTIONS = """\
-ktrdr backtests neural trading strategies on real prices. Long work runs in the background as operations.
-The main job:
-1. start_backtest: symbol, timeframe, strategy_config_path, start_date, end_date. It answers at once with operation_id.
-2. get_operation(operation_id, wait_seconds=20) answers when the run ends; repeat while its status is RUNNING.
-3. COMPLETED: the results are in that reply. get_metrics pages through bars and trades; the resources
-   ktrdr://operations/{operation_id}/trades, /equity and /results hold them whole.
-Shipped and ready: strategies/rsi_mean_reversion.yaml on EURUSD 1h, 2017-01-02 to 2017-12-29. A wrong name is answered
-with the names that exist. ktrdr://strategies/{name} shows a strategy.
-start_training makes a model for a strategy. Ratios are fractions: 0.02 is 2 %. cancel stops an operation,
-list_operations finds earlier ones, plot_operation draws one. Errors say what to repair: correct the call, repeat it."""
+ktrdr tests trading strategies on real prices: fuzzy sets read by a neural network, or by rules. Long work runs in the
+background as operations.
+1. list_strategies, get_strategy, list_models, list_datasets show what there is; load_data brings prices.
+2. describe_indicators, validate_strategy, save_strategy: write one. start_training gives it a model; rules need none.
+3. start_backtest answers at once with operation_id; get_operation(operation_id, wait_seconds=20) answers when it ends,
+   repeat while its status is RUNNING. COMPLETED: the results are in that reply. get_metrics pages through bars and
+   trades, plot_operation draws.
+4. compare_operations. Trust only what has in_sample false, at real costs; count your tries.
+Ready to run: strategies/rsi_mean_reversion.yaml on EURUSD 1h, 2017-01-02 to 2017-12-29.
+Ratios are fractions: 0.02 is 2 %. cancel stops an operation, list_operations finds earlier ones. Errors say what to
+repair: correct the call and repeat it."""
 
 
 def server_tools(application: Application) -> list[StrictTool]:
@@ -87,5 +89,6 @@ def create_server(
         subscriptions=False,
     )
     add_resources(server, application)
+    add_prompts(server)
     add_completions(server, application)
     return server

@@ -84,7 +84,9 @@ def test_a_text_is_checked_without_being_saved(shelves: Shelves) -> None:
 
 RULES = """\
 name: ruled
-training_data: {symbols: {mode: single, symbol: MSFT}, timeframes: {mode: multi_timeframe, list: [1d, 1w], base_timeframe: 1d}}
+training_data:
+  symbols: {mode: single, symbol: MSFT}
+  timeframes: {mode: multi_timeframe, list: [1d, 1w], base_timeframe: 1d}
 indicators: {rsi_14: {type: rsi}}
 fuzzy_sets: {zone: {indicator: rsi_14, low: [0, 0, 40], high: [60, 100, 100]}}
 model: {type: fuzzy_rules, rules: [{if: zone is low, then: BUY}, {if: zone is high, then: SELL}]}

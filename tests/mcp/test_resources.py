@@ -48,6 +48,7 @@ async def test_the_templates_say_what_they_hold(session: Session) -> None:
         "ktrdr://operations/{operation_id}/equity",
         "ktrdr://operations/{operation_id}/report.html",
         "ktrdr://strategies/{name}",
+        "ktrdr://models/{name}",
     ]
     assert all(template.description and template.mime_type and template.title for template in templates)
 
