@@ -1,4 +1,4 @@
-"""Completion of what stands in resource addresses and prompts: ids of operations, names of files, symbols, timeframes."""
+"""Completion of what stands in resource addresses and prompts: ids of operations, names of files, symbols, bars."""
 
 from __future__ import annotations
 

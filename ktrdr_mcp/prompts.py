@@ -41,10 +41,10 @@ Explain the backtest {operation_id} to a trader who has not seen it.
 1. `get_operation` gives the request (metadata), the results and their notes; `get_strategy` tells its strategy in plain
    words; `get_metrics` pages through the trades; `plot_operation` draws it.
 2. Say what was tested: market, range, strategy, costs.
-3. Say how it did beside buy_and_hold_return, how deep and how long the drawdown was, and how that came about: many small
-   trades or a few large ones, long or short, which exits, how much the costs took.
-4. Say what weakens it, before anyone believes it: in_sample true, few trades, notes, a partial run, one market and one
-   range only, how many variants were tried before this one (`list_operations` shows them).
+3. Say how it did beside buy_and_hold_return, how deep and how long the drawdown was, and how that came about: many
+   small trades or a few large ones, long or short, which exits, how much the costs took.
+4. Say what weakens it, before anyone believes it: in_sample true, few trades, notes, a partial run, one market and
+   one range only, how many variants were tried before this one (`list_operations` shows them).
 5. Say what would settle it: which bars or symbols it has not seen, which change to try, and compare with
    `compare_operations`.
 
