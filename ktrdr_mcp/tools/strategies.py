@@ -89,7 +89,7 @@ def _save_strategy(shelves: Callable[[], Shelves]) -> StrictTool:
 
         Use it to keep a new or changed strategy; replacing a file takes the `expected_sha256` that is there, and keeps
         the old text.
-        Call `start_backtest` next, where a model fits.
+        Call `start_training` next, or `start_backtest` where rules decide or a model fits.
         """
         from ktrdr_engine.authoring.strategies import save_strategy as save
 

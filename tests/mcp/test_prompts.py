@@ -17,8 +17,6 @@ from ktrdr_mcp.server import INSTRUCTIONS
 from tests.mcp.agent import Agent, agent_at
 from tests.mcp.conftest import TOOLS
 
-ARRIVING = {"start_training", "load_data", "list_datasets"}
-"""Tools that are being built."""
 
 RESEARCH_ARGUMENTS = {"symbol": "EURUSD", "timeframe": "1h", "idea": "buy what fell too far"}
 
@@ -67,7 +65,7 @@ async def test_an_explanation_is_about_one_backtest(agent: Agent) -> None:
 
 @pytest.mark.parametrize("text", [RESEARCH, EXPLAIN], ids=["research", "explain"])
 def test_every_tool_and_number_a_prompt_names_exists(text: str) -> None:
-    assert set(re.findall(r"`([^`]+)`", text)) <= set(TOOLS) | ARRIVING
+    assert set(re.findall(r"`([^`]+)`", text)) <= set(TOOLS)
     numbers = set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", re.sub(r"`[^`]+`|\{[^}]+\}", "", text))) - {"fuzzy_rules"}
     assert numbers <= BacktestResults.model_fields.keys()
     assert len(text) < 3_000
@@ -76,7 +74,7 @@ def test_every_tool_and_number_a_prompt_names_exists(text: str) -> None:
 def test_the_instructions_name_every_tool_and_nothing_else() -> None:
     named = set(re.findall(r"\b[a-z]+_[a-z_]+\b|\bcancel\b", INSTRUCTIONS))
     others = {"operation_id", "wait_seconds", "in_sample", "rsi_mean_reversion"}
-    assert named - others == set(TOOLS) | ARRIVING
+    assert named - others == set(TOOLS)
 
 
 async def test_a_long_idea_is_cut_and_a_missing_argument_refused(agent: Agent) -> None:
