@@ -13,6 +13,7 @@ import typer
 from ktrdr_engine import __version__
 from ktrdr_engine.backtesting.models import DEFAULT_CAPITAL, DEFAULT_COMMISSION, DEFAULT_SLIPPAGE
 from ktrdr_engine.cli.completing import model_paths, operation_ids, strategy_paths
+from ktrdr_engine.cli.library import models, strategies
 from ktrdr_engine.cli.running import running, show_tracebacks
 
 app = typer.Typer(
@@ -22,6 +23,8 @@ app = typer.Typer(
 )
 operations = typer.Typer(help="Look at operations of this and of earlier sessions.", no_args_is_help=True)
 app.add_typer(operations, name="operations")
+app.add_typer(strategies, name="strategies")
+app.add_typer(models, name="models")
 data = typer.Typer(help="List, show and load prices; alone it lists them.", invoke_without_command=True)
 app.add_typer(data, name="data")
 
@@ -202,24 +205,6 @@ def cancel_operation(
 
     with running() as settings:
         cancel_one(settings, operation_id, reason=reason, as_json=json)
-
-
-@app.command()
-def strategies(json: Json = False) -> None:
-    """List the strategies, yours and the shipped ones."""
-    from ktrdr_engine.cli.listings import show_strategies
-
-    with running() as settings:
-        show_strategies(settings, as_json=json)
-
-
-@app.command()
-def models(json: Json = False) -> None:
-    """List the trained models, yours and the shipped ones."""
-    from ktrdr_engine.cli.listings import show_models
-
-    with running() as settings:
-        show_models(settings, as_json=json)
 
 
 @data.callback()

@@ -26,6 +26,7 @@ _HINTS = {
     "data_error": "See what there is: ktrdr data",
     "model_error": "See what there is: ktrdr models",
     "strategy_error": "See what there is: ktrdr strategies",
+    "strategy_conflict": "See what is there: ktrdr strategies show NAME",
     "invalid_request": "See what is expected: ktrdr --help",
     "storage_error": "KTRDR_HOME names the folder that ktrdr writes to.",
 }

@@ -17,7 +17,6 @@ from ktrdr_mcp.server import INSTRUCTIONS
 from tests.mcp.agent import Agent, agent_at
 from tests.mcp.conftest import TOOLS
 
-
 RESEARCH_ARGUMENTS = {"symbol": "EURUSD", "timeframe": "1h", "idea": "buy what fell too far"}
 
 

@@ -1,0 +1,158 @@
+"""What `ktrdr strategies` and `ktrdr models` print: the answers of `authoring`, as tables or as JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+
+from ktrdr_engine.authoring.checking import check_strategy
+from ktrdr_engine.authoring.models import model_card, model_page
+from ktrdr_engine.authoring.strategies import get_strategy, strategy_page
+from ktrdr_engine.authoring.templates import new_strategy_text
+from ktrdr_engine.cli.running import BAD_INPUT, DONE, print_json
+from ktrdr_engine.cli.tables import listing
+from ktrdr_engine.composition import open_application
+from ktrdr_engine.errors import StrategyError
+
+if TYPE_CHECKING:
+    from ktrdr_engine.authoring.replies import StrategyCheck
+    from ktrdr_engine.authoring.shelves import Shelves
+    from ktrdr_engine.settings import Settings
+
+ResultT = TypeVar("ResultT")
+
+_ALL = 1_000_000
+_SUFFIXES = (".yaml", ".yml")
+
+
+def show_strategies(settings: Settings, *, as_json: bool) -> None:
+    """Print the strategies; one that cannot be loaded is shown with its mistakes."""
+    page = _ask(settings, lambda shelves: strategy_page(shelves, _ALL))
+    _show_rows("strategies", page.strategies, as_json=as_json)
+
+
+def show_models(settings: Settings, *, as_json: bool) -> None:
+    """Print the models and what each was trained for."""
+    _show_rows("models", _ask(settings, lambda shelves: model_page(shelves, _ALL)).models, as_json=as_json)
+
+
+def show_strategy(settings: Settings, name: str, version: str | None, *, as_json: bool) -> None:
+    """Print one strategy."""
+    found = _ask(settings, lambda shelves: get_strategy(shelves, name, version))
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    typer.echo(found.summary)
+    typer.echo(f"\n# {found.name} ({found.source}), sha256 {found.sha256}, {found.features} features\n{found.yaml}")
+
+
+def validate(settings: Settings, file: str, *, as_json: bool) -> int:
+    """Print what is wrong with a strategy, or what it resolves to, and return the exit code."""
+    text = _text_of(file)
+    check = _ask(settings, lambda shelves: check_strategy(shelves, text=text, name=None if text else file))
+    if as_json:
+        print_json(check.model_dump(mode="json"))
+    else:
+        for line in _check_lines(check):
+            typer.echo(line, err=not check.valid)
+    return DONE if check.valid else BAD_INPUT
+
+
+def begin_strategy(settings: Settings, name: str, like: str, *, as_json: bool) -> None:
+    """Write a starting file of the user's own and print where it is."""
+
+    def write(shelves: Shelves) -> str:
+        bare = name.removeprefix("strategies/").removesuffix(".yaml")
+        return shelves.strategies.save(bare, new_strategy_text(shelves.strategies.load(like), bare)).file_name
+
+    path = settings.ktrdr_home / "strategies" / _ask(settings, write)
+    if as_json:
+        print_json({"strategy_config_path": f"strategies/{path.name}", "file": str(path)})
+        return
+    typer.echo(f"Wrote {path}")
+    typer.echo(f"Next: edit it, then ktrdr strategies validate {path.stem}")
+
+
+def show_model(settings: Settings, name: str, *, as_json: bool) -> None:
+    """Print one model."""
+    card = _ask(settings, lambda shelves: model_card(shelves, name))
+    if as_json:
+        print_json(card)
+        return
+    console = Console()
+    console.print(listing(name, ("", ""), _model_facts(card)))
+    splits = [
+        (split, *(_number(one[column]) for column in ("rows", "loss", "accuracy", "majority_baseline")))
+        for split, one in card["metrics"].items()
+    ]
+    console.print(listing("how it classifies", ("split", "rows", "loss", "accuracy", "majority"), splits))
+
+
+def _ask(settings: Settings, question: Callable[[Shelves], ResultT]) -> ResultT:
+    async def asked() -> ResultT:
+        async with open_application(settings) as application:
+            return question(application.shelves)
+
+    return anyio.run(asked)
+
+
+def _text_of(file: str) -> str | None:
+    """Return the text behind a path or `-`; None for a name."""
+    if file == "-":
+        return sys.stdin.read()
+    path = Path(file)
+    if path.suffix not in _SUFFIXES or not path.is_file():
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StrategyError(f"{file}: cannot be read ({error}).") from error
+
+
+def _check_lines(check: StrategyCheck) -> Iterable[str]:
+    if not check.valid:
+        yield f"Not valid: {check.mistakes} mistake{'s' * (check.mistakes != 1)}."
+        for one in check.errors:
+            value = "" if one.value is None else f" = {one.value!r}"
+            yield f"- {one.path}{value}: {one.problem}. {one.repair}".rstrip()
+        return
+    yield f"Valid: {check.n_features} features, warm-up {check.warmup_bars} bars."
+    yield from (f"  {name}" for name in check.features)
+    yield f"Models that fit: {', '.join(check.models) or 'none'}." if check.trained else "It needs no training."
+    yield f"Prices of its symbols: {', '.join(check.datasets) or 'none'}."
+
+
+def _model_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
+    trained = card["training_range"]
+    return [
+        ("strategy", f"{card['strategy_name']} ({card['strategy_state']})"),
+        ("trained on", f"{', '.join(card['symbols'])} {', '.join(card['timeframes'])}"),
+        ("from", f"{trained['start']} to {trained['end']}"),
+        ("features", str(len(card["feature_names"]))),
+        ("labels", ", ".join(f"{name} {value}" for name, value in card["labels"].items())),
+        ("epochs", f"{card['epochs_run']}, best {card['best_epoch']}"),
+        ("seed", str(card["seed"])),
+        ("created", card["created_at"]),
+    ]
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _show_rows(title: str, rows: Iterable[BaseModel], *, as_json: bool) -> None:
+    plain = [{name: value for name, value in row.model_dump(mode="json").items() if value != ""} for row in rows]
+    if as_json:
+        print_json(plain)
+        return
+    known = dict.fromkeys(name for row in plain for name in row)
+    columns = [name for name in known if any(row.get(name) is not None for row in plain)]
+    cells = (["" if row.get(name) is None else _number(row[name]) for name in columns] for row in plain)
+    Console().print(listing(f"{len(plain)} {title}", columns, cells))
