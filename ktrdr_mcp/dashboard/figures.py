@@ -89,7 +89,11 @@ def kind(operation_type: OperationType) -> str:
 
 def subject(metadata: Mapping[str, Any]) -> str:
     """Return what the operation is about: symbol, timeframe and strategy as far as the request names them."""
-    words = [str(metadata[name]) for name in ("symbol", "timeframe") if metadata.get(name)]
+    words = [_all_of(metadata.get(name) or metadata.get(f"{name}s")) for name in ("symbol", "timeframe")]
     path = metadata.get("strategy_config_path")
     strategy = PurePosixPath(str(path)).stem if path else ""
-    return " · ".join(part for part in (" ".join(words), strategy) if part)
+    return " · ".join(part for part in (" ".join(filter(None, words)), strategy) if part)
+
+
+def _all_of(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value or "")

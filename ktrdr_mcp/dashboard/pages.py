@@ -102,7 +102,6 @@ async def operation_page(operations: OperationsService, operation_id: str) -> Co
         "request": [(name, value) for name, value in metadata.items() if value is not None],
         "provenance": list(results.get("provenance", {}).items()),
         "follow": None if operation.status.is_final else operation_id,
-        "has_report": False,
         "is_partial": bool(results.get("partial")),
     }
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -15,7 +16,7 @@ from starlette.types import Scope
 from ktrdr_engine.errors import KtrdrError
 from ktrdr_engine.operations.http_replies import status_of
 from ktrdr_mcp.dashboard.pages import compare_page, list_page, operation_page
-from ktrdr_mcp.dashboard.replies import STATIC, page_reply, redirect, static_reply
+from ktrdr_mcp.dashboard.replies import STATIC, page_reply, redirect, report_reply, static_reply
 from ktrdr_mcp.dashboard.session import Session, is_same_origin
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def dashboard_routes(application: Application, session: Session | None) -> list[
         Route("/", _answered(pages.list), methods=["GET"]),
         Route("/compare", _answered(pages.compare), methods=["GET"]),
         Route("/operations/{operation_id}", _answered(pages.operation), methods=["GET"]),
+        Route("/operations/{operation_id}/report", _answered(pages.report), methods=["GET"]),
         Route("/operations/{operation_id}/cancel", _answered(_from_here(pages.cancel)), methods=["POST"]),
         Route("/static/{name}", pages.static, methods=["GET"]),
     ]
@@ -68,6 +70,7 @@ def sign_in_page(scope: Scope) -> Response | None:
 
 class _Pages:
     def __init__(self, application: Application, session: Session | None) -> None:
+        self._application = application
         self._operations = application.operations
         self._may_sign_out = session is not None
 
@@ -80,6 +83,13 @@ class _Pages:
     async def compare(self, request: Request) -> Response:
         ids = request.query_params.getlist("id")
         return self._page("compare.html", **await compare_page(self._operations, ids))
+
+    async def report(self, request: Request) -> Response:
+        from ktrdr_engine.reports.gathering import gather_report
+        from ktrdr_engine.reports.page import render
+
+        material = await gather_report(self._application, _id(request))
+        return report_reply(await anyio.to_thread.run_sync(render, material))
 
     async def cancel(self, request: Request) -> Response:
         operation = await self._operations.cancel_operation(_id(request), reason="asked for on the dashboard")

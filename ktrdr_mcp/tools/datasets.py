@@ -18,6 +18,7 @@ from ktrdr_engine.datasets.models import (
 )
 from ktrdr_engine.fields import TimeframeName
 from ktrdr_engine.operations.wire import StartedReply
+from ktrdr_mcp.apps.operation import SHOWN_IN_APP
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.dataset_views import datasets_text
 from ktrdr_mcp.fitting import fitting_rows
@@ -69,7 +70,7 @@ def _load_data(application: Application) -> StrictTool:
         operation_id = await application.datasets.load_data(request, idempotency_key=idempotency_key)
         return started(f"Load of {symbol} {timeframe} from {path or source}", operation_id)
 
-    return StrictTool.declare(load_data, title="Load prices", example=_EXAMPLE, annotations=_LOADS)
+    return StrictTool.declare(load_data, title="Load prices", example=_EXAMPLE, annotations=_LOADS, meta=SHOWN_IN_APP)
 
 
 def _list_datasets(application: Application) -> StrictTool:

@@ -9,6 +9,7 @@ from mcp_types import CallToolResult
 from ktrdr_engine.fields import FirstDate, LastDate, StrategyPath
 from ktrdr_engine.operations.wire import StartedReply
 from ktrdr_engine.training.models import ModelName, Seed, Symbols, Timeframes, TrainingRequest
+from ktrdr_mcp.apps.operation import SHOWN_IN_APP
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.tools.starting import STARTS_WORK, IdempotencyKey, started
 
@@ -54,4 +55,8 @@ def training_tools(training: TrainingService) -> list[StrictTool]:
         operation_id = await training.run_training(request, idempotency_key=idempotency_key)
         return started(f"Training of {strategy_config_path}, {start_date} to {end_date}", operation_id)
 
-    return [StrictTool.declare(start_training, title="Train a model", example=_EXAMPLE, annotations=STARTS_WORK)]
+    return [
+        StrictTool.declare(
+            start_training, title="Train a model", example=_EXAMPLE, annotations=STARTS_WORK, meta=SHOWN_IN_APP
+        )
+    ]

@@ -100,6 +100,15 @@ async def test_two_runs_are_compared(server: Worker, watched: Watched) -> None:
     await expect(page.get_by_role("row").filter(has_text="Sharpe ratio")).to_have_count(1)
 
 
+async def test_the_report_opens_and_draws_its_curves(server: Worker, watched: Watched) -> None:
+    page = watched.page
+    await page.goto(f"{server.url}/operations/{finished(server)}")
+    await page.get_by_role("link", name="Open report").click()
+    await expect(page).to_have_url(re.compile("/report$"))
+    await expect(page.locator(".main-svg").first).to_be_visible(timeout=PATIENCE)
+    await watched.shoot("report")
+
+
 async def test_the_list_is_filtered(server: Worker, watched: Watched) -> None:
     page = watched.page
     operation_id = finished(server)

@@ -14,7 +14,7 @@ MOST_METADATA_BYTES = 60
 
 async def test_tools_whose_reply_it_can_show_name_it(session: Session) -> None:
     tools = {tool.name: tool for tool in (await session.client.list_tools()).tools}
-    for name in ("get_operation", "start_backtest"):
+    for name in ("get_operation", "start_backtest", "start_training", "load_data"):
         assert tools[name].meta == {"ui": {"resourceUri": OPERATION_APP}}
         assert len(str(tools[name].meta)) < MOST_METADATA_BYTES
     assert tools["list_operations"].meta is None

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 from starlette.applications import Starlette
 
+from ktrdr_engine.composition import Application
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_mcp.access import Access
 from ktrdr_mcp.dashboard.routes import dashboard_routes
@@ -19,12 +20,13 @@ PAGE = {"Accept": "text/html"}
 
 
 @asynccontextmanager
-async def browsing(application: HeldApplication, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+async def browsing(
+    application: HeldApplication | Application, token: str | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a browser's cookies, in front of the dashboard."""
     access = Access(token)
-    app = Starlette(
-        routes=dashboard_routes(application.as_application(), access.session), middleware=access.middleware()
-    )
+    shown = application.as_application() if isinstance(application, HeldApplication) else application
+    app = Starlette(routes=dashboard_routes(shown, access.session), middleware=access.middleware())
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000", headers=PAGE) as client:
         yield client

@@ -57,4 +57,5 @@ def test_a_subject_is_what_the_request_names() -> None:
     whole = {"symbol": "EURUSD", "timeframe": "1h", "strategy_config_path": "strategies/rsi.yaml"}
     assert subject(whole) == "EURUSD 1h · rsi"
     assert subject({"strategy_config_path": "rsi.yaml"}) == "rsi"
+    assert subject({"symbols": ["AAPL", "MSFT"], "timeframes": ["1d"]}) == "AAPL, MSFT 1d"
     assert subject({}) == ""

@@ -6,7 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from ktrdr_engine.composition import open_application
 from ktrdr_engine.operations.models import ErrorInfo, OperationType
+from ktrdr_engine.settings import Settings
 from ktrdr_mcp.dashboard.pages import chart_of
 from tests.mcp.conftest import backtest_of
 from tests.mcp.dashboard.conftest import HERE, browsing, text_at, until_running
@@ -172,6 +174,20 @@ async def test_whatever_is_said_of_an_operation_is_text() -> None:
             assert elements.names.count("script") == plain.names.count("script")
             assert elements.handlers == []
             assert "{{ 7 * 7 }}" in page
+
+
+async def test_the_report_is_shut_off_from_the_server_that_shows_it(settings: Settings) -> None:
+    async with open_application(settings) as application, browsing(application) as client:
+        operation = await application.operations.create_operation(OperationType.TRAINING, {})
+        reply = await client.get(f"/operations/{operation.operation_id}/report")
+        assert reply.status_code == 200
+        assert f'content="{operation.operation_id}"' in reply.text
+        policy = reply.headers["content-security-policy"]
+        assert policy.startswith("sandbox allow-scripts ")
+        assert "allow-same-origin" not in policy
+        assert "connect-src" not in policy
+        assert "default-src 'none'" in policy
+        await text_at(client, "/operations/nope/report", 404)
 
 
 @pytest.mark.parametrize(
