@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from rich.console import Console
 
-from benchmarks import engine, operations, remote, server
+from benchmarks import engine, operations, pictures, remote, server
 from benchmarks.report import Measurement, show
 
 SECTIONS: dict[str, tuple[Callable[[], Iterable[Measurement]], ...]] = {
@@ -17,6 +17,7 @@ SECTIONS: dict[str, tuple[Callable[[], Iterable[Measurement]], ...]] = {
     "engine": (engine.signals_only, engine.peers, engine.whole_run),
     "server": (server.cold_start, server.backtests, server.calls_under_load),
     "remote": (remote.pulls, remote.overhead, remote.crowd, remote.cycles, remote.lost_worker),
+    "pictures": (pictures.pictures,),
 }
 
 
