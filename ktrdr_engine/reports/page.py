@@ -148,7 +148,7 @@ def _provenance(found: Any) -> list[tuple[str, str]]:
             for key, one in value.items()
         },
     }
-    return [(name, str(value)) for name, value in flat.items()]
+    return [(name, "none" if value is None else str(value)) for name, value in flat.items()]
 
 
 @functools.cache
