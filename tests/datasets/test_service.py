@@ -152,7 +152,15 @@ async def test_too_few_short_bars_make_no_long_one(lab: Lab) -> None:
     await lab.loaded(path=put(lab.home, csv(bars([0, 1, 2]))))
     operation = await lab.load(timeframe="4h", source="resample")
     assert operation.error is not None
-    assert "end at 2024-01-01T03:00:00Z, before their first 4h bar closes" in operation.error.message
+    assert "2024-01-01T00:00:00Z to 2024-01-01T03:00:00Z, do not fill one 4h bar" in operation.error.message
+
+
+async def test_a_longer_bar_that_began_before_the_shorter_ones_is_left_out(lab: Lab) -> None:
+    await lab.loaded(path=put(lab.home, csv(bars(list(range(2, 12))))))
+    assert (await lab.loaded(timeframe="4h", source="resample"))["first_bar"] == "2024-01-01T04:00:00Z"
+    await lab.loaded(path=put(lab.home, csv(bars([0, 1]))))
+    results = await lab.loaded(timeframe="4h", source="resample")
+    assert (results["first_bar"], results["new_bars"], results["conflicts"]) == ("2024-01-01T00:00:00Z", 1, 0)
 
 
 async def test_resampling_goes_on_once_there_are_more_short_bars(lab: Lab) -> None:

@@ -35,23 +35,23 @@ def resampled_source(request: LoadRequest, timeframe: Timeframe, asked: str, bar
             f"Load one of {', '.join(shorter) or '(nothing is shorter)'} first.",
             details={"field": "source", "value": request.source, "known": there},
         )
-    note = "The last bar is left out until the shorter bars reach past its end."
+    note = f"A first or last {timeframe} bar that the shorter bars do not reach the end of is left out."
     return LocalSource(
         f"resample {symbol} {known[-1]}", partial(_finished, bars, symbol, known[-1], timeframe), (note,)
     )
 
 
 def _finished(bars: BarStore, symbol: str, shorter: Timeframe, timeframe: Timeframe) -> BarSeries:
-    """Return the longer bars without a last one that more of the shorter bars would still change."""
+    """Return the longer bars without a first or last one that more of the shorter bars would still change."""
     series = bars.load(symbol, shorter)
     longer = resample(series, timeframe)
-    end = int(series.timestamp[-1]) + shorter.nanoseconds
-    if end >= int(longer.timestamp[-1]) + timeframe.nanoseconds:
-        return longer
-    if len(longer) == 1:
+    begin, end = int(series.timestamp[0]), int(series.timestamp[-1]) + shorter.nanoseconds
+    first = 0 if begin == int(longer.timestamp[0]) else 1
+    last = len(longer) if end >= int(longer.timestamp[-1]) + timeframe.nanoseconds else len(longer) - 1
+    if first >= last:
         raise DataError(
-            f"The {shorter} bars of {symbol} end at {format_stamp(end)}, before their first {timeframe} bar closes. "
-            "Load more of them first.",
+            f"The {shorter} bars of {symbol}, {format_stamp(begin)} to {format_stamp(end)}, do not fill one "
+            f"{timeframe} bar. Load more of them first.",
             details={"field": "source", "value": "resample"},
         )
-    return longer.between(0, len(longer) - 1)
+    return longer.between(first, last)
