@@ -104,11 +104,11 @@ def points_of(rows: Sequence[Mapping[str, Any]], value: str, place: str = "times
 
 class _Scale:
     def __init__(self, low: float, high: float, start: float, end: float) -> None:
-        self._low, self._start = low, start
-        self._factor = (end - start) / ((high - low) or 1.0)
+        self._low, self._span = low, (high - low) or 1.0
+        self._start, self._length = start, end - start
 
     def at(self, value: float) -> float:
-        return self._start + (value - self._low) * self._factor
+        return self._start + (value - self._low) / self._span * self._length
 
 
 def _path(points: Sequence[Point], across: _Scale, up: _Scale) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ktrdr_mcp.dashboard.curves import HEIGHT, WIDTH, Line, Point, draw, points_of
@@ -14,6 +14,7 @@ def spots_of(path: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in (spot.split(",") for spot in path.split())]
 
 
+@example([0.0, 5e-324], 0.0)
 @given(st.lists(finite, min_size=2, max_size=2_000), finite)
 def test_a_curve_stays_in_its_picture_and_goes_from_left_to_right(values: list[float], base: float) -> None:
     line = Line("Equity", [Point(index, value) for index, value in enumerate(values)])
