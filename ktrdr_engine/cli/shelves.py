@@ -29,18 +29,30 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 _ALL = 1_000_000
+_STRATEGY_COLUMNS = ("name", "source", "timeframes", "model_type", "newest_model", "description")
+_MODEL_COLUMNS = (
+    "name",
+    "source",
+    "strategy",
+    "symbols",
+    "timeframes",
+    "trained_to",
+    "test_accuracy",
+    "strategy_state",
+)
 _SUFFIXES = (".yaml", ".yml")
 
 
 def show_strategies(settings: Settings, *, as_json: bool) -> None:
     """Print the strategies; one that cannot be loaded is shown with its mistakes."""
     page = _ask(settings, lambda shelves: strategy_page(shelves, _ALL))
-    _show_rows("strategies", page.strategies, as_json=as_json)
+    _show_rows("strategies", _STRATEGY_COLUMNS, page.strategies, as_json=as_json)
 
 
 def show_models(settings: Settings, *, as_json: bool) -> None:
     """Print the models and what each was trained for."""
-    _show_rows("models", _ask(settings, lambda shelves: model_page(shelves, _ALL)).models, as_json=as_json)
+    page = _ask(settings, lambda shelves: model_page(shelves, _ALL))
+    _show_rows("models", _MODEL_COLUMNS, page.models, as_json=as_json)
 
 
 def show_strategy(settings: Settings, name: str, version: str | None, *, as_json: bool) -> None:
@@ -147,12 +159,18 @@ def _number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _show_rows(title: str, rows: Iterable[BaseModel], *, as_json: bool) -> None:
-    plain = [{name: value for name, value in row.model_dump(mode="json").items() if value != ""} for row in rows]
+def _show_rows(title: str, columns: tuple[str, ...], rows: Iterable[BaseModel], *, as_json: bool) -> None:
+    plain = [row.model_dump(mode="json", exclude_defaults=True) for row in rows]
     if as_json:
         print_json(plain)
         return
-    known = dict.fromkeys(name for row in plain for name in row)
-    columns = [name for name in known if any(row.get(name) is not None for row in plain)]
-    cells = (["" if row.get(name) is None else _number(row[name]) for name in columns] for row in plain)
-    Console().print(listing(f"{len(plain)} {title}", columns, cells))
+    # What cannot be used says why where the others say most.
+    cells = (
+        [_cell(row, name) for name in columns[:-1]] + [row.get("problem") or _cell(row, columns[-1])] for row in plain
+    )
+    Console().print(listing(f"{len(plain)} {title}", [name.replace("_", " ") for name in columns], cells))
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name, "")
+    return value[:10] if name == "trained_to" else _number(value)
