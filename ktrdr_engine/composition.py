@@ -87,9 +87,10 @@ class Application:
         """Load what the first run would otherwise wait for; blocks for seconds."""
         from ktrdr_engine.backtesting.engine import warm_up
         from ktrdr_engine.inference.network import build_network
+        from ktrdr_engine.training.trainer import gather
 
         warm_up()
-        _ = build_network, self.strategies, self.models, self.bars
+        _ = build_network, gather, self.strategies, self.models, self.bars
 
     @property
     def shelves(self) -> Shelves:

@@ -34,7 +34,7 @@ def test_each_service_has_a_read_only_root_and_no_capabilities(name: str) -> Non
 @pytest.mark.parametrize("name", PORTS)
 def test_both_see_the_same_files_and_each_has_a_history_of_its_own(name: str) -> None:
     home = last(name, "WORKDIR")
-    shared = [f"./{kind}:{home}/{kind}:ro" for kind in ("data", "models", "strategies")]
+    shared = [f"./{kind}:{home}/{kind}:ro" for kind in ("data", "strategies")]
     assert COMPOSE["services"][name]["volumes"] == [f"{name}:{home}", *shared]
     assert name in COMPOSE["volumes"]
 
@@ -55,6 +55,8 @@ def test_the_server_uses_the_worker_beside_it() -> None:
     )
     assert settings.use_remote_backtest_service
     assert settings.remote_backtest_service_url == f"http://worker:{PORTS['worker']}"
+    for name in ("USE_REMOTE_{}_SERVICE", "REMOTE_{}_SERVICE_URL"):
+        assert environment[name.format("TRAINING")] == environment[name.format("BACKTEST")]
     assert COMPOSE["services"]["server"]["depends_on"] == {"worker": {"condition": "service_healthy"}}
 
 
