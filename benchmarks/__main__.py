@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable
 
 from rich.console import Console
 
-from benchmarks import engine, operations, pictures, remote, server
+from benchmarks import engine, operations, pictures, remote, server, training
 from benchmarks.report import Measurement, show
 
 SECTIONS: dict[str, tuple[Callable[[], Iterable[Measurement]], ...]] = {
     "operations": (operations.bridge_writes, operations.pulls, operations.starts, operations.memory),
     "engine": (engine.signals_only, engine.peers, engine.whole_run),
-    "server": (server.cold_start, server.backtests, server.calls_under_load),
+    "server": (server.cold_start, server.backtests, server.calls_under_load, server.calls_while_training),
+    "training": (training.throughput,),
     "remote": (remote.pulls, remote.overhead, remote.crowd, remote.cycles, remote.lost_worker),
     "pictures": (pictures.pictures,),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.prices import write_long_series
@@ -23,6 +23,9 @@ MAIN_JOB = {
 _STARTS = 5
 _SAMPLED_FOR = 6.0  # seconds: several runs, so that each of their stages counts for as long as it takes
 _LONG_BARS = 1_500_000
+
+Start = Callable[[StdioServer], str]
+"""Starts an operation and returns its id."""
 
 
 def cold_start() -> Iterator[Measurement]:
@@ -51,19 +54,28 @@ def backtests() -> Iterator[Measurement]:
 def calls_under_load() -> Iterator[Measurement]:
     """Time get_operation over stdio while 0, 1 and 2 backtests of a long series run."""
     for running in (0, 1, 2):
-        with tempfile.TemporaryDirectory() as folder:
-            home = Path(folder)
-            write_long_series(home / "data" / "LONG_1h.parquet", _LONG_BARS)
-            with StdioServer(home, KTRDR_MAX_CONCURRENT_OPERATIONS=str(max(1, running))) as server:
-                samples, answered_running = _sample_calls(server, running)
-        for name, fraction in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
-            yield Measurement(
-                f"get_operation over stdio, {running} backtests running, {name}",
-                1e3 * percentile(samples, fraction),
-                "ms",
-                5.0 if name == "p95" else None,
-                note=f"{answered_running} of {len(samples)} answers: RUNNING" if running else "",
-            )
+        yield from _calls(f"{running} backtests running", running, _start_long, target=5.0)
+
+
+def calls_while_training() -> Iterator[Measurement]:
+    """Time get_operation over stdio while a training runs."""
+    yield from _calls("a training running", 1, _start_training, target=10.0)
+
+
+def _calls(load: str, running: int, start: Start, *, target: float) -> Iterator[Measurement]:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        write_long_series(home / "data" / "LONG_1h.parquet", _LONG_BARS)
+        with StdioServer(home, KTRDR_MAX_CONCURRENT_OPERATIONS=str(max(1, running))) as server:
+            samples, answered_running = _sample_calls(server, running, start)
+    for name, fraction in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
+        yield Measurement(
+            f"get_operation over stdio, {load}, {name}",
+            1e3 * percentile(samples, fraction),
+            "ms",
+            target if name == "p95" else None,
+            note=f"{answered_running} of {len(samples)} answers: RUNNING" if running else "",
+        )
 
 
 def _run(server: StdioServer) -> float:
@@ -75,10 +87,10 @@ def _run(server: StdioServer) -> float:
     return time.perf_counter() - begun
 
 
-def _sample_calls(server: StdioServer, running: int) -> tuple[list[float], int]:
+def _sample_calls(server: StdioServer, running: int, start: Start) -> tuple[list[float], int]:
     """Ask for the operations in turn, with a new one in place of each that ended; count the answers RUNNING."""
     _run(server)
-    handles = [_start_long(server) for _ in range(running)]
+    handles = [start(server) for _ in range(running)]
     watched = handles or [server.call("list_operations")["operations"][0]["operation_id"]]
     samples: list[float] = []
     answered_running = 0
@@ -90,7 +102,7 @@ def _sample_calls(server: StdioServer, running: int) -> tuple[list[float], int]:
         samples.append(time.perf_counter() - begun)
         answered_running += operation["status"] == "RUNNING"
         if running and operation["status"] not in ("PENDING", "RUNNING"):
-            watched[place] = _start_long(server)
+            watched[place] = start(server)
     for handle in watched if running else ():
         server.call("cancel", operation_id=handle)
     return samples, answered_running
@@ -99,4 +111,10 @@ def _sample_calls(server: StdioServer, running: int) -> tuple[list[float], int]:
 def _start_long(server: StdioServer) -> str:
     job = {**MAIN_JOB, "symbol": "LONG", "start_date": "1850-01-01", "end_date": "2021-01-01"}
     handle: str = server.call("start_backtest", **job)["operation_id"]
+    return handle
+
+
+def _start_training(server: StdioServer) -> str:
+    job = {name: MAIN_JOB[name] for name in ("strategy_config_path", "start_date", "end_date")}
+    handle: str = server.call("start_training", **job)["operation_id"]
     return handle
