@@ -32,7 +32,6 @@ _ALL = 1_000_000
 _STRATEGY_COLUMNS = ("name", "source", "timeframes", "model_type", "newest_model", "description")
 _MODEL_COLUMNS = (
     "name",
-    "source",
     "strategy",
     "symbols",
     "timeframes",
