@@ -36,6 +36,7 @@ MODELS: Final = {
     "rsi_mean_reversion": "rsi_mlp_v1.0.0.pt",
     "trend_following": "trend_mlp_v1.0.0.pt",
     "long_short_swing": "swing_mlp_v1.0.0.pt",
+    "pullback_in_context": "context_gru_v1.0.0.pt",
 }
 
 

@@ -106,11 +106,11 @@ async def test_a_name_cannot_leave_the_folder(agent: Agent, tmp_path: Path) -> N
 async def test_models_are_listed_with_how_they_did(agent: Agent, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "broken.pt").write_bytes(b"x")
-    page, text = await agent.does("list_models", limit=3)
-    assert (page["total"], page["returned"]) == (4, 3)
+    page, text = await agent.does("list_models", limit=4)
+    assert (page["total"], page["returned"]) == (5, 4)
     assert "broken.pt (user): CANNOT BE USED" in text
     assert "test accuracy 0.282162 (majority 0.638919), strategy unchanged" in text
-    assert "list_models(offset=3)" in text
+    assert "list_models(offset=4)" in text
 
 
 async def test_indicators_are_described_all_and_one_by_one(agent: Agent) -> None:

@@ -13,7 +13,7 @@ from ktrdr_engine.errors import StrategyError
 from ktrdr_engine.strategy.library import StrategyLibrary, read_strategy
 from tests.strategy.test_schema import SMALLEST
 
-SHIPPED = ["long_short_swing", "rsi_mean_reversion", "trend_following", "trend_rules"]
+SHIPPED = ["long_short_swing", "pullback_in_context", "rsi_mean_reversion", "trend_following", "trend_rules"]
 
 
 @pytest.fixture

@@ -12,12 +12,14 @@ from ktrdr_engine.inference.library import ModelLibrary
 from ktrdr_engine.inference.metadata import CLASSES
 from ktrdr_engine.strategy.library import StrategyLibrary
 from ktrdr_engine.strategy.loader import check_mapping
+from ktrdr_engine.training.markets import load_series
 
 ROOTS = (shipped_root(),)
 MODELS = {
     "rsi_mean_reversion": "rsi_mlp_v1.0.0.pt",
     "trend_following": "trend_mlp_v1.0.0.pt",
     "long_short_swing": "swing_mlp_v1.0.0.pt",
+    "pullback_in_context": "context_gru_v1.0.0.pt",
 }
 
 
@@ -39,8 +41,8 @@ def test_a_shipped_model_was_trained_from_the_shipped_strategy(strategy_name: st
 @pytest.mark.parametrize("strategy_name", MODELS)
 def test_a_shipped_model_decides_to_buy_and_to_sell_in_and_out_of_sample(strategy_name: str) -> None:
     model, strategy = ModelLibrary(ROOTS).load(MODELS[strategy_name]), StrategyLibrary(ROOTS).load(strategy_name)
-    series = BarStore(ROOTS).load(model.metadata.symbols[0], model.metadata.timeframes[0])
-    probabilities = model.predict(build_features(strategy.config.feature_plan(), series))
+    series, *higher = load_series(BarStore(ROOTS), model.metadata.symbols[:1], model.metadata.timeframes)
+    probabilities = model.predict(build_features(strategy.config.feature_plan(), series, higher))
     confident = probabilities.max(axis=1) >= strategy.config.decisions.confidence_threshold
     cut = round(len(series) * 0.85)
     for part in (slice(0, cut), slice(cut, None)):
