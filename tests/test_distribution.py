@@ -70,6 +70,12 @@ def test_the_wheel_holds_every_shipped_file(installed: Path) -> None:
         assert here == there
 
 
+def test_the_wheel_holds_every_page(installed: Path) -> None:
+    for package in ("ktrdr_mcp/apps", "ktrdr_mcp/dashboard/templates", "ktrdr_mcp/dashboard/static"):
+        here = {path.name for path in (CHECKOUT / package).iterdir() if path.is_file()}
+        assert here == {path.name for path in (installed / package).iterdir() if path.is_file()}
+
+
 @pytest.mark.parametrize(
     "module", ["ktrdr_mcp.main", "ktrdr_mcp.server", "ktrdr_engine.cli", "ktrdr_engine.composition"]
 )
