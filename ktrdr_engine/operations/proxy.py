@@ -49,6 +49,9 @@ _CONNECT_SECONDS: Final = 2.0
 _MAX_REPLY_BYTES: Final = 32_000_000
 _MESSAGE_LENGTH: Final = 2_000
 _ATTEMPTS: Final = 3
+_ADDRESSES = (
+    "REMOTE_BACKTEST_SERVICE_URL (for trainings REMOTE_TRAINING_SERVICE_URL, for prices REMOTE_DATA_SERVICE_URL)"
+)
 _TRY_AGAIN: Final = frozenset({502, 503, 504})
 _KNOWN: Final[dict[str, type[KtrdrError]]] = {
     kind.code: kind
@@ -316,14 +319,14 @@ class OperationServiceProxy:
     def _unreachable(self, what: str) -> WorkerUnavailable:
         return WorkerUnavailable(
             f"The worker at {self.base_url} {what}. Check that it runs (`ktrdr-worker` starts it) and that "
-            "REMOTE_BACKTEST_SERVICE_URL is its address, or unset USE_REMOTE_BACKTEST_SERVICE to run here.",
+            f"{_ADDRESSES} is its address, or unset the USE_REMOTE_... beside it to run here.",
             details={"url": self.base_url},
         )
 
     def _defect(self, what: str) -> WorkerDefect:
         return WorkerDefect(
-            f"What answers at {self.base_url} {what}. Check that REMOTE_BACKTEST_SERVICE_URL is the final address of a "
-            "ktrdr-worker of the same version.",
+            f"What answers at {self.base_url} {what}. Check that {_ADDRESSES} is the final "
+            "address of a ktrdr-worker of the same version.",
             details={"url": self.base_url},
         )
 

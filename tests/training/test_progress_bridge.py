@@ -44,6 +44,12 @@ def test_an_epoch_is_told_with_the_best_so_far_and_stays_while_the_next_runs() -
     assert (progress.context["best_epoch"], progress.context["best_validation_loss"]) == (1, 0.912)
 
 
+def test_until_an_epoch_was_better_than_none_there_is_no_best() -> None:
+    bridge = told()
+    bridge.report_epoch(*values(1, 0.9, False))
+    assert "best_epoch" not in bridge.get_status().progress.context
+
+
 def test_the_last_epoch_that_ran_is_the_one_shown_in_the_end() -> None:
     bridge = told()
     bridge.report_epoch(*values(6, 0.9, True))
