@@ -117,7 +117,8 @@ def _model_line(row: ModelRow) -> str:
     trained = f"{row.symbols} {row.timeframes} {row.trained_from[:10]}..{row.trained_to[:10]}"
     accuracy = f"test accuracy {word(row.test_accuracy)} (majority {word(row.majority_accuracy)})"
     state = bounded(row.strategy_state, _CELL)
-    return f"{row.name} ({row.source}): for {row.strategy}, trained on {trained}, {accuracy}, strategy {state}"
+    cut = ", training cancelled" if row.partial else ""
+    return f"{row.name} ({row.source}{cut}): for {row.strategy}, trained on {trained}, {accuracy}, strategy {state}"
 
 
 def indicators_text(page: IndicatorPage) -> str:

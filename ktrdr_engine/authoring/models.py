@@ -45,6 +45,7 @@ def model_row(shelves: Shelves, name: str) -> ModelRow:
         created_at=metadata.created_at,
         source=source,
         strategy_state=strategy_state(shelves, metadata),
+        partial=metadata.partial,
     )
 
 

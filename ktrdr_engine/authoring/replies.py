@@ -86,7 +86,8 @@ class StrategyCheck(_Frozen):
 class ModelRow(_Frozen):
     """One model in a list; accuracies are those of its test split, `majority_accuracy` that of always saying the same.
 
-    `strategy_state` says whether the strategy file is still the one it was trained for.
+    `strategy_state` says whether the strategy file is still the one it was trained for; `partial` that its training was
+    cancelled, so that no backtest takes it unless it is named.
     """
 
     name: str
@@ -100,6 +101,7 @@ class ModelRow(_Frozen):
     created_at: str = ""
     source: str
     strategy_state: str = ""
+    partial: bool = False
     problem: str | None = None
 
 

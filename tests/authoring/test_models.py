@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from ktrdr_engine.authoring.models import model_card, model_page, model_row
+from ktrdr_engine.authoring.replies import ModelPage
 from ktrdr_engine.authoring.shelves import Shelves
 from ktrdr_engine.errors import ModelError
+from ktrdr_engine.inference.bundle import ModelBundle, save_bundle
+from ktrdr_mcp.authoring_views import models_text
 
 RSI = "rsi_mlp_v1.0.0.pt"
 
@@ -72,3 +75,14 @@ def test_the_card_of_a_model_is_json_and_whole(shelves: Shelves) -> None:
 def test_an_unknown_model_is_refused_with_the_nearest(shelves: Shelves) -> None:
     with pytest.raises(ModelError, match="Did you mean 'rsi_mlp"):
         model_card(shelves, "rsi_mpl_v1.0.0")
+
+
+def test_a_model_whose_training_was_cancelled_is_marked(shelves: Shelves, home: Path) -> None:
+    whole = shelves.models.load(RSI)
+    cut = ModelBundle.of(whole.metadata.model_copy(update={"partial": True}), whole.network)
+    save_bundle(cut, home / "models" / "cut.pt")
+    row = model_row(shelves, "cut.pt")
+    assert row.partial
+    assert not model_row(shelves, RSI).partial
+    page = ModelPage(models=(row,), total=1, returned=1)
+    assert "cut.pt (user, training cancelled): for rsi_mean_reversion" in models_text(page, 0)
