@@ -20,6 +20,7 @@ _UNITS: Final = {
     "current_pnl": "money",
     "pnl": "money",
     "return": "fraction",
+    "loss": "loss",
     "commission": "fraction",
     "slippage": "fraction",
 }
@@ -52,6 +53,8 @@ def _number(unit: str, value: float) -> str:
         return f"{value:,.0f} days"
     if isinstance(value, int):
         return f"{value:,}"
+    if unit == "loss":
+        return f"{value:.4f}"
     return f"{value:,.2f}" if abs(value) >= _TWO_DECIMALS_FROM else f"{value:.4g}"
 
 

@@ -19,6 +19,7 @@ from ktrdr_mcp.dashboard.figures import figure, kind, label, moment, price, subj
         ("sharpe_ratio", 1.2345, "1.23"),
         ("sharpe_ratio", 0.012345, "0.01235"),
         ("max_drawdown_duration_days", 358.4, "358 days"),
+        ("loss", 1.08329, "1.0833"),
         ("sortino_ratio", None, "–"),
         ("partial", True, "yes"),
         ("partial", False, "no"),
