@@ -155,11 +155,14 @@ def comparison_text(found: Comparison) -> str:
     lines += [f"{name} differs: {' | '.join(_cell(value) for value in values)}" for name, values in _shown(found)]
     if found.same:
         lines.append(", ".join(f"{'same' if same else 'other'} {what}" for what, same in found.same.items()))
-    for number in found.numbers:
+    # Of a kind that nests its numbers, the outermost say most; the others are in the structured content.
+    outer = [number for number in found.numbers if "." not in number.name] or found.numbers
+    if any(number.best is not None for number in outer):
+        lines.append("* marks the best")
+    for number in outer:
         cells = [f"{word(value)}{'*' * (place == number.best)}" for place, value in enumerate(number.values)]
         lines.append(f"{number.name}: {' | '.join(cells)}")
-    best = "* is the best. " if any(number.best is not None for number in found.numbers) else ""
-    return text_of(lines, f"{best}get_operation(operation_id=...) shows one with its notes.")
+    return text_of(lines, "get_operation(operation_id=...) shows one with its notes.")
 
 
 def _shown(found: Comparison) -> list[tuple[str, tuple[Any, ...]]]:

@@ -147,7 +147,7 @@ async def test_results_are_compared_also_those_of_an_earlier_session(tmp_path: P
     assert found["differences"]["commission"] == [0.001, 0.0]
     assert "Not the same range" in text
     assert f"numbers flatter it): {seen}." in text
-    assert text.index("warning:") < text.index("total_return")
+    assert text.index("warning:") < text.index("* marks the best") < text.index("total_return")
 
 
 async def test_what_cannot_be_compared_is_refused(agent: Agent) -> None:
