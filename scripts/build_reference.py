@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from scripts.reference import configuration, errors, indicators, metrics, prometheus, strategy, tools
+from scripts.reference import commands, configuration, errors, indicators, metrics, prometheus, strategy, tools
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "reference"
 PAGES: Final = {
@@ -17,6 +17,7 @@ PAGES: Final = {
     "metrics.md": metrics.page,
     "errors.md": errors.page,
     "configuration.md": configuration.page,
+    "commands.md": commands.page,
     "prometheus.md": prometheus.page,
 }
 

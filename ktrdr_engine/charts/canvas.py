@@ -102,7 +102,9 @@ class Canvas:
         pane.set_xlabel("UTC", color=self.theme.quiet, fontsize=SMALL, loc="right", labelpad=1)
         pane.xaxis.get_offset_text().set(color=self.theme.quiet, fontsize=SMALL)
 
-    def numbers(self, pane: Axes, *, axis: Literal["x", "y"] = "y", unit: Literal["", "%"] = "") -> None:
+    def numbers(
+        self, pane: Axes, *, axis: Literal["x", "y"] = "y", unit: Literal["", "%"] = "", whole: bool = False
+    ) -> None:
         """Give an axis few round numbers, all with the decimals that tell them apart; "%" takes fractions."""
         from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -114,7 +116,7 @@ class Canvas:
             return f"{value * factor:,.{decimals}f} {unit}".strip().replace("-", "−")
 
         chosen.set_major_formatter(FuncFormatter(text))
-        chosen.set_major_locator(MaxNLocator(5 if axis == "y" else 7, steps=[1, 2, 2.5, 5, 10]))
+        chosen.set_major_locator(MaxNLocator(5 if axis == "y" else 7, steps=[1, 2, 2.5, 5, 10], integer=whole))
 
     def logarithmic(self, pane: Axes) -> None:
         """Let equal ratios take equal heights."""

@@ -30,7 +30,7 @@ def draw(epochs: Epochs, theme: Theme) -> bytes:
     for pane, (label, curves) in zip(canvas.panes, panes, strict=True):
         _curves(canvas, pane, label, curves, epochs)
     canvas.panes[-1].set_xlabel("epoch", color=theme.quiet, fontsize=SMALL, loc="right", labelpad=1)
-    canvas.numbers(canvas.panes[-1], axis="x")
+    canvas.numbers(canvas.panes[-1], axis="x", whole=True)
     return canvas.png()
 
 
