@@ -72,7 +72,7 @@ def _first(error: BaseException) -> BaseException:
 async def _session(console: Console, home: str) -> dict[str, Any]:
     # A worker would not know the prices that the demo makes in its own home.
     environment = {**os.environ, "KTRDR_HOME": home, "USE_REMOTE_BACKTEST_SERVICE": "false"}
-    server = StdioServerParameters(command=sys.executable, args=["-m", "ktrdr_mcp.main"], env=environment)
+    server = StdioServerParameters(command=sys.executable, args=["-P", "-m", "ktrdr_mcp.main"], env=environment)
     console.print("Starting ktrdr-mcp as a subprocess and connecting over stdio ...")
     async with Client(server) as client:
         return await _Agent(client, console).work()

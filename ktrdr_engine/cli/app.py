@@ -28,6 +28,9 @@ app.add_typer(models, name="models")
 data = typer.Typer(help="List, show and load prices; alone it lists them.", invoke_without_command=True)
 app.add_typer(data, name="data")
 
+# -P: from where this command was imported, not from whatever lies in the folder it is run in.
+_FROM_HERE = ("-P", "-m")
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 OperationId = Annotated[
     str,
@@ -59,7 +62,7 @@ def _options(
 def demo(json: Json = False) -> None:
     """See what an agent sees: start the MCP server, drive it with a client, show the results."""
     # A process of its own: the engine must not import the MCP package.
-    command = [sys.executable, "-m", "ktrdr_mcp.demo", *(["--json"] if json else [])]
+    command = [sys.executable, *_FROM_HERE, "ktrdr_mcp.demo", *(["--json"] if json else [])]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
 
 
@@ -69,7 +72,7 @@ def demo(json: Json = False) -> None:
 )
 def mcp(context: typer.Context) -> None:
     """Serve MCP, as `ktrdr-mcp` does with the same options; for hosts that know one command a package."""
-    command = [sys.executable, "-m", "ktrdr_mcp.main", *context.args]
+    command = [sys.executable, *_FROM_HERE, "ktrdr_mcp.main", *context.args]
     if sys.platform == "win32":
         # There a replaced process would look ended to the host.
         raise typer.Exit(subprocess.run(command, check=False).returncode)

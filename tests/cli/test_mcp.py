@@ -30,3 +30,17 @@ def test_the_command_takes_the_options_of_the_server(tmp_path: Path) -> None:
     )
     assert shown.returncode == 0
     assert "--transport" in shown.stdout
+
+
+def test_the_command_imports_nothing_from_the_folder_it_is_run_in(tmp_path: Path) -> None:
+    for name in ("ktrdr_mcp", "anyio"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a stranger was run')\n")
+    shown = subprocess.run(
+        [sys.executable, "-P", "-m", "ktrdr_engine.cli", "mcp", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(tmp_path),
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "--transport" in shown.stdout
