@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from ktrdr_engine.cli.visible import visible
 from ktrdr_engine.errors import InputError, KtrdrError, OperationConflict, OperationNotFound
 
 if TYPE_CHECKING:
@@ -63,11 +64,11 @@ def running() -> Iterator[Settings]:
 def _tell(message: str, hint: str | None) -> None:
     if _tracebacks.get():
         traceback.print_exc()
-    typer.echo(f"Error: {message}", err=True)
+    typer.echo(f"Error: {visible(message)}", err=True)
     if hint:
         typer.echo(hint, err=True)
 
 
 def print_json(value: Any) -> None:
     """Print `value` as indented JSON on stdout."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    typer.echo(visible(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)))

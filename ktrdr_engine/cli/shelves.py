@@ -18,6 +18,7 @@ from ktrdr_engine.authoring.strategies import get_strategy, strategy_page
 from ktrdr_engine.authoring.templates import new_strategy_text
 from ktrdr_engine.cli.running import BAD_INPUT, DONE, print_json
 from ktrdr_engine.cli.tables import listing
+from ktrdr_engine.cli.visible import visible
 from ktrdr_engine.composition import open_application
 from ktrdr_engine.errors import StrategyError
 
@@ -60,8 +61,10 @@ def show_strategy(settings: Settings, name: str, version: str | None, *, as_json
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
-    typer.echo(found.summary)
-    typer.echo(f"\n# {found.name} ({found.source}), sha256 {found.sha256}, {found.features} features\n{found.yaml}")
+    typer.echo(visible(found.summary))
+    typer.echo(
+        f"\n# {found.name} ({found.source}), sha256 {found.sha256}, {found.features} features\n{visible(found.yaml)}"
+    )
 
 
 def validate(settings: Settings, file: str, *, as_json: bool) -> int:
@@ -72,7 +75,7 @@ def validate(settings: Settings, file: str, *, as_json: bool) -> int:
         print_json(check.model_dump(mode="json"))
     else:
         for line in _check_lines(check):
-            typer.echo(line, err=not check.valid)
+            typer.echo(visible(line), err=not check.valid)
     return DONE if check.valid else BAD_INPUT
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
+from ktrdr_engine.cli.visible import visible
 from ktrdr_engine.operations.models import OperationSummary
 
 _MISSING: Final = "-"
@@ -31,12 +32,12 @@ _MONEY: Final = frozenset(
 
 def results_table(results: Mapping[str, Any], title: str) -> Table:
     """Return the results of any operation as two columns; nested values are left out."""
-    table = Table(title=title, show_header=False, title_justify="left", box=None, padding=_GAP)
+    table = Table(title=_shown(title), show_header=False, title_justify="left", box=None, padding=_GAP)
     table.add_column(style="bold")
     table.add_column(justify="right")
     for name, value in results.items():
         if not isinstance(value, dict | list | tuple):
-            table.add_row(Text(name.replace("_", " ")), Text(_figure(name, value)))
+            table.add_row(_shown(name.replace("_", " ")), _shown(_figure(name, value)))
     return table
 
 
@@ -59,12 +60,16 @@ def operations_table(rows: Iterable[OperationSummary], title: str) -> Table:
 
 def listing(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Return a plain table; only its last column is broken into lines."""
-    table = Table(title=title, title_justify="left", box=None, padding=_GAP)
+    table = Table(title=_shown(title), title_justify="left", box=None, padding=_GAP)
     for index, name in enumerate(columns):
-        table.add_column(name, no_wrap=index < len(columns) - 1)
+        table.add_column(_shown(name), no_wrap=index < len(columns) - 1)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(_shown, row))
     return table
+
+
+def _shown(text: str) -> Text:
+    return Text(visible(text))
 
 
 def _figure(name: str, value: object) -> str:

@@ -14,6 +14,7 @@ from rich.table import Table
 from ktrdr_engine.cli.running import DONE, FAILED, INTERRUPTED, print_json
 from ktrdr_engine.cli.signals import ending_signals
 from ktrdr_engine.cli.tables import results_table
+from ktrdr_engine.cli.visible import visible
 from ktrdr_engine.composition import open_application
 from ktrdr_engine.operations.models import Operation, OperationStatus
 
@@ -64,7 +65,7 @@ async def _follow(application: Application, operation_id: str, bar: Progress) ->
         operation = await application.operations.get_operation(
             operation_id, force_refresh=True, wait_seconds=_REFRESH_SECONDS
         )
-        bar.update(task, completed=operation.progress.percentage, description=operation.progress.message)
+        bar.update(task, completed=operation.progress.percentage, description=visible(operation.progress.message))
         if operation.status.is_final:
             return operation
 
@@ -97,8 +98,8 @@ def _show(operation: Operation, *, as_json: bool, more: MoreTables | None) -> No
         for table in more(operation.results) if more else ():
             console.print(table)
         for note in operation.results.get("notes", ()):
-            console.print(f"note: {note}", markup=False, highlight=False)
+            console.print(f"note: {visible(note)}", markup=False, highlight=False)
     for warning in operation.warnings:
-        print(f"Warning: {warning}", file=sys.stderr)
+        print(f"Warning: {visible(warning)}", file=sys.stderr)
     if operation.error:
-        print(f"Error {operation.error.code}: {operation.error.message}", file=sys.stderr)
+        print(f"Error {operation.error.code}: {visible(operation.error.message)}", file=sys.stderr)
