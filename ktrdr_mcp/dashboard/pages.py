@@ -13,6 +13,7 @@ from ktrdr_engine.metrics.definitions import DEFINITIONS
 from ktrdr_engine.operations.http_requests import ListQuery
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationSummary, OperationType
 from ktrdr_mcp.dashboard.curves import Chart, Line, Point, draw, points_of
+from ktrdr_mcp.dashboard.equity import equity_of
 from ktrdr_mcp.dashboard.figures import subject
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ async def operation_page(operations: OperationsService, operation_id: str) -> Co
     return {
         "operation": operation,
         "tiles": [(name, numbers[name]) for name in _TILES if isinstance(numbers.get(name), int | float)],
-        "chart": chart_of(operation, history),
+        "chart": chart_of(operation, history, await equity_of(operations, operation, history)),
         "trades": history.get("trades", [])[: -_SHOWN_TRADES - 1 : -1],
         "trade_count": len(history.get("trades", ())),
         "notes": [*results.get("notes", ()), *operation.warnings],
@@ -120,13 +121,13 @@ async def _history(operations: OperationsService, operation_id: str) -> dict[str
     return history
 
 
-def chart_of(operation: Operation, history: Mapping[str, Rows]) -> Chart | None:
-    """Return the curve that a history tells: the equity of a backtest, the losses of a training, or none."""
-    if rows := history.get("bars"):
-        capital = float(operation.metadata.get("initial_capital") or 0)
-        equity = [Point(point.place, point.value + capital) for point in points_of(rows, "pnl")]
+def chart_of(operation: Operation, history: Mapping[str, Rows], equity: Sequence[Point] = ()) -> Chart | None:
+    """Return the curve of an operation: the equity of a backtest, the losses of a training, or none."""
+    if equity:
+        capital = float(operation.metadata["initial_capital"])
         title = "Equity" if operation.status.is_final else "Equity so far"
-        return draw(title, [Line("Equity", equity)], unit="pnl", base=capital)
+        money = [Point(point.place, point.value * capital) for point in equity]
+        return draw(title, [Line("Equity", money)], unit="pnl", base=capital)
     rows = history.get("epochs", [])
     lines = [Line(name.replace("_", " "), points_of(rows, name, "epoch")) for name in _LOSSES]
     return draw("Loss by epoch", lines, unit="loss", dated=False)
@@ -151,7 +152,7 @@ async def compare_page(operations: OperationsService, ids: Sequence[str]) -> Con
         raise InvalidRequest(f"Two operations can be compared, not {len(set(ids))}: tick two of the list.")
     both = [await operations.get_operation(operation_id) for operation_id in ids]
     lines = [
-        Line(letter, _gains(one, await _history(operations, one.operation_id)))
+        Line(letter, _gains(await equity_of(operations, one, await _history(operations, one.operation_id))))
         for letter, one in zip("AB", both, strict=True)
     ]
     following = (one.operation_id for one in both if not one.status.is_final)
@@ -164,12 +165,9 @@ async def compare_page(operations: OperationsService, ids: Sequence[str]) -> Con
     }
 
 
-def _gains(operation: Operation, history: Mapping[str, Rows]) -> list[Point]:
+def _gains(equity: Sequence[Point]) -> list[Point]:
     """Return the equity as return on the initial capital, so that runs with unlike capital compare."""
-    capital = operation.metadata.get("initial_capital")
-    if not isinstance(capital, int | float) or not capital:
-        return []
-    return [Point(point.place, point.value / capital) for point in points_of(history.get("bars", []), "pnl")]
+    return [Point(point.place, point.value - 1) for point in equity]
 
 
 def _compared(name: str, both: Sequence[Operation]) -> Compared:
