@@ -30,7 +30,7 @@ def run_training(settings: Settings, arguments: Mapping[str, Any], *, as_json: b
 def _splits(results: Mapping[str, Any]) -> Iterator[Table]:
     splits: Mapping[str, Mapping[str, Any]] = results.get("splits", {})
     if splits:
-        columns = ("part", "bars", "rows", "accuracy", "majority", "recall BUY / HOLD / SELL")
+        columns = ("part", "bars", "rows", "accuracy", "majority", "recall BUY/HOLD/SELL")
         yield listing("", columns, (_row(name, split) for name, split in splits.items()))
 
 
@@ -41,5 +41,5 @@ def _row(name: str, split: Mapping[str, Any]) -> tuple[str, ...]:
         f"{split['rows']:,}",
         f"{split['accuracy']:.1%}",
         f"{split['majority_baseline']:.1%} {split['majority']}",
-        " / ".join("-" if recall is None else f"{recall:.1%}" for recall in split["recall"].values()),
+        "/".join("-" if recall is None else f"{100 * recall:.0f}" for recall in split["recall"].values()) + " %",
     )
