@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.operations.addresses import is_loopback
 
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
 DEFAULT_HOST = "127.0.0.1"
 _MAX_PORT = 65_535
+_SHORTEST_TOKEN = 16  # characters; a server answers thousands of guesses a second
 
 
 def add_listening_options(parser: argparse.ArgumentParser, *, port: int) -> None:
@@ -17,8 +22,8 @@ def add_listening_options(parser: argparse.ArgumentParser, *, port: int) -> None
     parser.add_argument("--port", type=_port, default=port, help=f"port, 0 for any free one (default: {port})")
 
 
-def require_token_beyond_loopback(host: str, token: object | None, *, variable: str, same: str) -> None:
-    """Check that who can reach `host` must also have a token.
+def require_token_beyond_loopback(host: str, token: SecretStr | None, *, variable: str, same: str) -> None:
+    """Check that who can reach `host` must also have a token, and one that nobody guesses.
 
     Args:
         host: Where the server shall listen.
@@ -27,12 +32,19 @@ def require_token_beyond_loopback(host: str, token: object | None, *, variable: 
         same: Who else must know it, for the message.
 
     Raises:
-        InvalidRequest: Other machines could ask without a token.
+        InvalidRequest: Other machines could ask without a token, or find it by trying.
     """
-    if token is None and not is_loopback(host):
+    if is_loopback(host):
+        return
+    if token is None:
         raise InvalidRequest(
             f"--host {host} can be reached from other machines: set {variable} (the same {same}), "
             f"or listen on {DEFAULT_HOST}."
+        )
+    if len(token.get_secret_value()) < _SHORTEST_TOKEN:
+        raise InvalidRequest(
+            f"--host {host} can be reached from other machines, and {variable} is short enough to be guessed: give it "
+            f"at least {_SHORTEST_TOKEN} characters, for example from `openssl rand -hex 32` (the same {same})."
         )
 
 
