@@ -104,7 +104,8 @@ class _Agent:
     async def _list_tools(self) -> None:
         tools = (await self._client.list_tools()).tools
         self._say(f"tools/list ({self._client.protocol_version})")
-        self._answer("\n".join(f"{tool.name:16} {(tool.description or '').split('. ')[0]}." for tool in tools))
+        width = max(len(tool.name) for tool in tools)
+        self._answer("\n".join(f"{tool.name:{width}}  {(tool.description or '').split('. ')[0]}." for tool in tools))
 
     async def _start(self, **changes: Any) -> str:
         started = await self._call("start_backtest", **BACKTEST | changes)

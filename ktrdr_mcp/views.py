@@ -128,7 +128,10 @@ def _after_any(operation: Operation) -> str:
 def _after_backtest(operation: Operation) -> str:
     this = f"operation_id={operation.operation_id!r}"
     resource = f"ktrdr://operations/{operation.operation_id}/trades"
-    return f"get_metrics({this}) for the history; resource {resource} for the trades, also /equity and /results."
+    return (
+        f"plot_operation({this}) draws it; get_metrics({this}) for the history; resource {resource} for the trades, "
+        "also /equity, /results and /report.html."
+    )
 
 
 def _after_training(operation: Operation) -> str:
