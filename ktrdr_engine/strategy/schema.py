@@ -56,9 +56,11 @@ class Section(BaseModel):
 class Symbols(Section):
     """What the model is trained on: one symbol, or several."""
 
-    mode: Literal["single", "multi_symbol"] = Field(examples=["single"])
-    symbol: Ticker | None = None
-    symbols: Annotated[tuple[Ticker, ...], Field(strict=False)] = Field((), alias="list", max_length=50)
+    mode: Literal["single", "multi_symbol"] = Field(examples=["single"], description="one symbol, or several")
+    symbol: Ticker | None = Field(None, description="mode single only")
+    symbols: Annotated[tuple[Ticker, ...], Field(strict=False)] = Field(
+        (), alias="list", max_length=50, description="mode multi_symbol only; their rows are pooled for training"
+    )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,7 +74,7 @@ Length = Annotated[Timeframe, Field(strict=False)]
 class Timeframes(Section):
     """The bars the strategy works on: those of one timeframe, or of several, of which it decides on the shortest."""
 
-    mode: Literal["single", "multi_timeframe"] = Field(examples=["single"])
+    mode: Literal["single", "multi_timeframe"] = Field(examples=["single"], description="one timeframe, or several")
     timeframe: Length | None = Field(None, description="mode single only")
     timeframes: Annotated[tuple[Length, ...], Field(strict=False)] = Field(
         (), alias="list", max_length=8, description="mode multi_timeframe only; each bar is seen from its close on"
@@ -96,9 +98,13 @@ class TrainingData(Section):
     Each timeframe counts its own bars. Without `history_required` it is ten times their warm-up.
     """
 
-    symbols: Symbols = Field(examples=["{mode: single, symbol: EURUSD}"])
-    timeframes: Timeframes = Field(examples=["{mode: single, timeframe: 1h}"])
-    history_required: int = Field(0, ge=0, le=100_000)
+    symbols: Symbols = Field(examples=["{mode: single, symbol: EURUSD}"], description="whose prices")
+    timeframes: Timeframes = Field(
+        examples=["{mode: single, timeframe: 1h}"], description="of what length its bars are"
+    )
+    history_required: int = Field(
+        0, ge=0, le=100_000, description="bars read before the first one wanted; 0: ten times the warm-up"
+    )
 
 
 class Indicator(BaseModel):
@@ -107,7 +113,7 @@ class Indicator(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
     __pydantic_extra__: dict[str, Any]
 
-    type: str = Field(examples=["rsi"])
+    type: str = Field(examples=["rsi"], description="one of the indicators, as in its reference")
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -118,8 +124,10 @@ class Indicator(BaseModel):
 class Membership(Section):
     """One membership function; `[a, b, c]` is short for triangular, `[a, b, c, d]` for trapezoidal."""
 
-    type: str = Field(examples=["gaussian"])
-    parameters: Annotated[tuple[float, ...], Field(strict=False)] = Field(examples=["[0, 20, 35]"])
+    type: str = Field(examples=["gaussian"], description="triangular, trapezoidal, gaussian or sigmoid")
+    parameters: Annotated[tuple[float, ...], Field(strict=False)] = Field(
+        examples=["[0, 20, 35]"], description="in units of the indicator"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -156,7 +164,7 @@ class FuzzySet(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
     __pydantic_extra__: dict[str, Membership]
 
-    indicator: str = Field(examples=["rsi_14"])
+    indicator: str = Field(examples=["rsi_14"], description="its name above; of several outputs one: macd.histogram")
 
     @property
     def memberships(self) -> dict[str, Membership]:
@@ -167,16 +175,18 @@ class FuzzySet(BaseModel):
 class NnInput(Section):
     """One input of the network: a fuzzy set, or the raw value of an indicator."""
 
-    fuzzy_set: str | None = None
-    raw_indicator: str | None = None
-    normalization: Literal["minmax", "zscore", "none"] | None = None
+    fuzzy_set: str | None = Field(None, description="a fuzzy set: one feature for each of its membership functions")
+    raw_indicator: str | None = Field(None, description="in place of fuzzy_set: the value of an indicator's output")
+    normalization: Literal["minmax", "zscore", "none"] | None = Field(
+        None, description="raw_indicator only; fitted on training rows and kept in the model"
+    )
     timeframes: Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_as_list)] = Field(
         ("all",), description="all, or some of training_data.timeframes"
     )
 
 
 class Architecture(Section):
-    """What stands between the features and the three logits; `ARCHITECTURES` says which field is for which network."""
+    """What stands between the features and the three logits."""
 
     hidden_layers: Annotated[tuple[Layer, ...], Field(strict=False)] = Field(
         (50, 25), min_length=1, max_length=8, description="mlp only"
@@ -184,7 +194,9 @@ class Architecture(Section):
     activation: Literal["relu", "leaky_relu", "gelu", "tanh", "sigmoid"] = Field("relu", description="mlp only")
     hidden_size: int = Field(32, ge=1, le=512, description="lstm and gru only")
     num_layers: int = Field(1, ge=1, le=4, description="lstm and gru only")
-    dropout: Annotated[float, Ge(0), Le(0.9), FRACTION] = 0.0
+    dropout: Annotated[float, Ge(0), Le(0.9), FRACTION] = Field(
+        0.0, description="share of activations left out at random, in training only"
+    )
 
 
 _RECURRENT: Final = ("hidden_size", "num_layers", "dropout")
@@ -208,19 +220,27 @@ class Lags(Section):
 class Rule(Section):
     """One rule of a `fuzzy_rules` model: what it asks of fuzzy sets, what it says, how much it counts."""
 
-    condition: str = Field(alias="if", examples=['"rsi_zone is oversold and trend is rising"'])
-    then: Literal["BUY", "HOLD", "SELL"] = Field(examples=["BUY"])
-    weight: Annotated[float, Gt(0), Le(1), FRACTION] = 1.0
+    condition: str = Field(
+        alias="if",
+        examples=['"rsi_zone is oversold and trend is rising"'],
+        description="`SET is MEMBERSHIP`, joined by and, or, not and parentheses",
+    )
+    then: Literal["BUY", "HOLD", "SELL"] = Field(examples=["BUY"], description="what the rule speaks for")
+    weight: Annotated[float, Gt(0), Le(1), FRACTION] = Field(1.0, description="multiplies the degree of its condition")
 
 
 class Model(Section):
     """What decides: a network and its shape, or rules (`fuzzy_rules`), which need no training."""
 
-    type: Literal["mlp", "lstm", "gru", "fuzzy_rules"] = Field(examples=["mlp"])
-    architecture: Architecture = Architecture()
-    features: Lags = Lags()
+    type: Literal["mlp", "lstm", "gru", "fuzzy_rules"] = Field(
+        examples=["mlp"], description="the first three are trained; rules are not"
+    )
+    architecture: Architecture = Field(Architecture(), description="networks only")
+    features: Lags = Field(Lags(), description="networks only")
     norm: Literal["min_max", "product"] = Field("min_max", description="what and, or amount to; fuzzy_rules only")
-    rules: Annotated[tuple[Rule, ...], Field(strict=False)] = Field((), max_length=100, description="fuzzy_rules only")
+    rules: Annotated[tuple[Rule, ...], Field(strict=False)] = Field(
+        (), max_length=100, description="fuzzy_rules only, which needs at least one"
+    )
 
     @property
     def is_trained(self) -> bool:
@@ -240,80 +260,97 @@ class Model(Section):
 class Filters(Section):
     """What keeps a decision from being acted on."""
 
-    min_signal_separation: int = Field(0, ge=0, le=10_000, description="bars since the last fill")
+    min_signal_separation: int = Field(0, ge=0, le=10_000, description="least bars since the last fill")
 
 
 class Decisions(Section):
     """How probabilities become decisions."""
 
-    output_format: Literal["classification"] = "classification"
-    confidence_threshold: Annotated[float, Ge(0), Le(1), FRACTION] = 0.6
-    position_awareness: bool = True
-    allow_short_from_flat: bool = False
-    filters: Filters = Filters()
+    output_format: Literal["classification"] = Field("classification", description="probabilities of BUY, HOLD, SELL")
+    confidence_threshold: Annotated[float, Ge(0), Le(1), FRACTION] = Field(
+        0.6, description="probability below which BUY and SELL become HOLD"
+    )
+    position_awareness: bool = Field(True, description="BUY while long and SELL while short are HOLD")
+    allow_short_from_flat: bool = Field(
+        False, description="SELL without a position opens a short; an opposite signal then reverses"
+    )
+    filters: Filters = Field(Filters(), description="when no signal is acted on")
 
 
 class Execution(Section):
     """How decisions are filled; stops are fractions of the entry price."""
 
-    position_fraction: Annotated[float, Gt(0), Le(1), FRACTION] = 1.0
-    fractional_units: bool = True
-    stop_loss: Part | None = None
-    take_profit: Part | None = None
-    trailing_stop: Part | None = None
+    position_fraction: Annotated[float, Gt(0), Le(1), FRACTION] = Field(
+        1.0, description="share of the equity that an entry uses, commission included"
+    )
+    fractional_units: bool = Field(True, description="false: whole units only, rounded down")
+    stop_loss: Part | None = Field(None, description="exit at this fraction against the entry price: 0.02 is 2 %")
+    take_profit: Part | None = Field(None, description="exit at this fraction in favour of it")
+    trailing_stop: Part | None = Field(None, description="exit at this fraction off the best price since the entry")
 
 
 class Labels(Section):
     """What the network is taught: where the price goes within `lookahead` bars, by at least `threshold`."""
 
-    source: Literal["zigzag", "forward_return", "triple_barrier"] = "zigzag"
-    threshold: Part = 0.03
-    lookahead: int = Field(20, ge=1, le=10_000)
+    source: Literal["zigzag", "forward_return", "triple_barrier"] = Field(
+        "zigzag", description="next turning point, close after lookahead bars, or the first barrier touched"
+    )
+    threshold: Part = Field(0.03, description="move from this close that asks for BUY or SELL: 0.03 is 3 %")
+    lookahead: int = Field(20, ge=1, le=10_000, description="most bars until then")
 
 
 class DataSplit(Section):
     """The shares of the rows, by time, oldest first; they sum to 1."""
 
-    train: Part = 0.7
-    validation: Part = 0.15
-    test: Part = 0.15
+    train: Part = Field(0.7, description="teaches the weights")
+    validation: Part = Field(0.15, description="chooses the best epoch")
+    test: Part = Field(0.15, description="only judges: it teaches and chooses nothing")
 
 
 class EarlyStopping(Section):
     """Stop after `patience` epochs in which the validation loss fell by less than `min_delta`."""
 
-    patience: int = Field(15, ge=1, le=10_000)
-    min_delta: float = Field(0.001, ge=0, le=1)
+    patience: int = Field(15, ge=1, le=10_000, description="epochs")
+    min_delta: float = Field(0.001, ge=0, le=1, description="of the validation loss")
 
 
 class Training(Section):
     """How the model is trained."""
 
-    labels: Labels = Labels()
-    epochs: int = Field(100, ge=1, le=10_000)
-    learning_rate: float = Field(0.001, gt=0, le=1)
-    batch_size: int = Field(32, ge=1, le=65_536)
-    data_split: DataSplit = DataSplit()
-    early_stopping: EarlyStopping | None = EarlyStopping()
-    seed: int = Field(0, ge=0, le=2**32 - 1)
+    labels: Labels = Field(Labels(), description="what is to be recognised")
+    epochs: int = Field(100, ge=1, le=10_000, description="most passes over the training rows")
+    learning_rate: float = Field(0.001, gt=0, le=1, description="of Adam")
+    batch_size: int = Field(32, ge=1, le=65_536, description="rows a step")
+    data_split: DataSplit = Field(DataSplit(), description="which rows teach, choose and judge")
+    early_stopping: EarlyStopping | None = Field(EarlyStopping(), description="null: every epoch is run")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="of weights, order and dropout: the same gives the same model")
 
 
 class StrategyConfig(Section):
-    """A whole strategy. Made by `loader`, which also checks what the sections say of each other."""
+    """A whole strategy."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100, examples=["my_strategy"])
-    version: str = Field("1.0.0", min_length=1, max_length=40)
-    description: str = Field("", max_length=4000)
-    training_data: TrainingData = Field(examples=["{symbols: ..., timeframes: ...}"])
-    indicators: dict[Word, Indicator] = Field(min_length=1, max_length=100, examples=["{rsi_14: {type: rsi}}"])
-    fuzzy_sets: dict[Word, FuzzySet] = Field({}, max_length=100)
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        max_length=100,
+        examples=["my_strategy"],
+        description="its models are named after it",
+    )
+    version: str = Field("1.0.0", min_length=1, max_length=40, description="in the names of its models, where semantic")
+    description: str = Field("", max_length=4000, description="the idea, for whoever reads it")
+    training_data: TrainingData = Field(
+        examples=["{symbols: ..., timeframes: ...}"], description="which bars it is trained on and works on"
+    )
+    indicators: dict[Word, Indicator] = Field(
+        min_length=1, max_length=100, examples=["{rsi_14: {type: rsi}}"], description="by names of your choice"
+    )
+    fuzzy_sets: dict[Word, FuzzySet] = Field({}, max_length=100, description="by names of your choice")
     nn_inputs: Annotated[tuple[NnInput, ...], Field(strict=False)] = Field(
         (), min_length=1, max_length=200, description="required for networks, left out for fuzzy_rules"
     )
-    model: Model = Field(examples=["{type: mlp}"])
-    decisions: Decisions = Decisions()
-    execution: Execution = Execution()
-    training: Training = Training()
+    model: Model = Field(examples=["{type: mlp}"], description="what decides")
+    decisions: Decisions = Field(Decisions(), description="when its answer is acted on")
+    execution: Execution = Field(Execution(), description="how much is traded, and when a stop ends it")
+    training: Training = Field(Training(), description="networks only")
 
     def feature_plan(self) -> FeaturePlan:
         """Return what to compute from bars.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -45,7 +46,12 @@ def _default(field: FieldInfo) -> str:
         return "required"
     if isinstance(field.default, BaseModel):
         return "see below"
-    return f"`{field.default}`" if field.default not in ((), {}, "") else "none"
+    return f"`{_written(field.default)}`" if field.default not in ((), {}, "", None) else "none"
+
+
+def _written(value: object) -> str:
+    """Return a value as a strategy file holds it."""
+    return json.dumps(value).strip('"').replace('["all"]', "all")
 
 
 def _takes(schema: dict[str, Any], named: dict[str, Any]) -> str:
