@@ -152,14 +152,6 @@ def dates(stamps: NDArray[np.int64]) -> NDArray[np.float64]:
     return stamps / 86_400e9
 
 
-def percent(value: float, decimals: int | None = None) -> str:
-    """Return a fraction as a percentage with a true minus sign, with as many decimals as its size asks for."""
-    if decimals is None:
-        decimals = 0 if abs(value) >= 0.1 or value == 0 else 1 if abs(value) >= 0.01 else 2
-    # Adding zero makes a negative one positive.
-    return f"{round(value * 100, decimals) + 0.0:.{decimals}f} %".replace("-", "−")
-
-
 def money(value: float) -> str:
     """Return an amount or a price with the digits it needs."""
     size = abs(value)

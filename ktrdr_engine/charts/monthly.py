@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ktrdr_engine.charts.canvas import NORMAL, SMALL, Canvas, percent
+from ktrdr_engine.charts.canvas import NORMAL, SMALL, Canvas
 from ktrdr_engine.charts.run import Run
 from ktrdr_engine.charts.theme import Theme
 from ktrdr_engine.charts.wording import extent, outcome, period, sentence, signed
 from ktrdr_engine.metrics.periods import MONTHS, MonthlyReturns, monthly_returns
+from ktrdr_engine.metrics.wording import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

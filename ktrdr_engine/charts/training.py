@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrdr_engine.charts.canvas import SMALL, Canvas, percent
+from ktrdr_engine.charts.canvas import SMALL, Canvas
 from ktrdr_engine.charts.epochs import Epochs
 from ktrdr_engine.charts.theme import Theme
 from ktrdr_engine.charts.wording import sentence
+from ktrdr_engine.metrics.wording import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

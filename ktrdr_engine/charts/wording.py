@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ktrdr_engine.bars.dates import format_stamp
-from ktrdr_engine.charts.canvas import money, percent
+from ktrdr_engine.charts.canvas import money
 from ktrdr_engine.charts.run import Run, Scope
 from ktrdr_engine.metrics.paths import drawdowns
+from ktrdr_engine.metrics.wording import percent
 
 if TYPE_CHECKING:
     from ktrdr_engine.operations.models import Operation

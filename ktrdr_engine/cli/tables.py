@@ -9,25 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ktrdr_engine.cli.visible import visible
+from ktrdr_engine.metrics.wording import unit_of
 from ktrdr_engine.operations.models import OperationSummary
 
 _MISSING: Final = "-"
 _GAP: Final = (0, 2, 0, 0)
-_RATIOS: Final = frozenset(
-    {
-        "total_return",
-        "annual_return",
-        "annual_volatility",
-        "max_drawdown",
-        "win_rate",
-        "exposure",
-        "buy_and_hold_return",
-        *(f"{part}_{name}" for part in ("train", "validation", "test") for name in ("accuracy", "majority_baseline")),
-    }
-)
-_MONEY: Final = frozenset(
-    {"final_value", "initial_capital", "total_commission", "total_slippage", "avg_win", "avg_loss", "expectancy"}
-)
 
 
 def results_table(results: Mapping[str, Any], title: str) -> Table:
@@ -77,8 +63,9 @@ def _figure(name: str, value: object) -> str:
         return _MISSING
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    if name in _RATIOS:
+    unit = unit_of(name)
+    if unit == "fraction":
         return f"{value:.2%}"
-    if name in _MONEY:
+    if unit == "money":
         return f"{value:,.2f}"
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

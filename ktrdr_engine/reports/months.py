@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from ktrdr_engine.charts.canvas import percent
 from ktrdr_engine.charts.monthly import MONTH_NAMES, returns_of
 from ktrdr_engine.charts.run import Run
 from ktrdr_engine.metrics.paths import drawdowns
+from ktrdr_engine.metrics.wording import percent
 from ktrdr_engine.reports.curves import RollingSharpe
 
 _FAINTEST: Final = 8  # percent of colour in a cell that gained or lost almost nothing

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from ktrdr_engine.metrics.definitions import DEFINITIONS
-from ktrdr_engine.reports.wording import UNDEFINED, figure, label, reason
+from ktrdr_engine.metrics.wording import label
+from ktrdr_engine.reports.wording import UNDEFINED, figure, reason
 
 _HEADLINES: Final = (
     "total_return", "buy_and_hold_return", "sharpe_ratio", "max_drawdown", "total_trades", "win_rate",

@@ -18,13 +18,14 @@ from ktrdr_engine import __version__
 from ktrdr_engine.charts.run import Run
 from ktrdr_engine.charts.wording import extent, outcome, period, sentence, trading, worst
 from ktrdr_engine.inference.metadata import CLASSES
+from ktrdr_engine.metrics.wording import label
 from ktrdr_engine.reports import curves
 from ktrdr_engine.reports.curves import Figure, RollingSharpe
 from ktrdr_engine.reports.gathering import Material
 from ktrdr_engine.reports.months import by_month, returns_map
 from ktrdr_engine.reports.numbers import all_numbers, headlines, notes_of
 from ktrdr_engine.reports.trades import COLUMNS, trade_table
-from ktrdr_engine.reports.wording import figure, label
+from ktrdr_engine.reports.wording import figure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from ktrdr_engine.charts.canvas import percent
 from ktrdr_engine.charts.run import Trades
+from ktrdr_engine.metrics.wording import percent
 
 COLUMNS: Final = (
     "#", "Side", "Entry (UTC)", "Exit (UTC)", "Entry price", "Exit price", "Quantity", "P&L", "Return", "Bars", "MAE",

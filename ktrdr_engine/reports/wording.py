@@ -1,14 +1,13 @@
-"""Numbers as a report writes them."""
+"""Values as a report writes them, and why some are undefined."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ktrdr_engine.charts.canvas import percent
-from ktrdr_engine.metrics.definitions import DEFINITIONS, Unit
+from ktrdr_engine.metrics.definitions import DEFINITIONS
+from ktrdr_engine.metrics.wording import number
 
 UNDEFINED = "undefined"
-_SHARES = ("accuracy", "baseline")
 
 
 def figure(name: str, value: Any) -> str:
@@ -21,19 +20,7 @@ def figure(name: str, value: Any) -> str:
         return ", ".join(f"{key} {figure(name, one)}" for key, one in value.items())
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    unit: Unit | None = DEFINITIONS[name].unit if name in DEFINITIONS else None
-    if unit == "fraction" or name.endswith(_SHARES):
-        return percent(value, 2)
-    if unit == "money":
-        return f"{value:,.2f}".replace("-", "−")
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:,.1f} days" if unit == "days" else f"{value:.3f}".replace("-", "−")
-
-
-def label(name: str) -> str:
-    """Return a key as words."""
-    return name.replace("_", " ").capitalize()
+    return number(name, value)
 
 
 def reason(name: str, notes: tuple[str, ...]) -> str:

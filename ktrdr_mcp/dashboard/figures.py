@@ -1,4 +1,4 @@
-"""Numbers, names and times as people read them. Units come from the table of definitions; no HTML here."""
+"""Values, names and times as a page shows them; no HTML here. How a number is written stands in `metrics.wording`."""
 
 from __future__ import annotations
 
@@ -8,24 +8,12 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from ktrdr_engine.metrics.definitions import DEFINITIONS
+from ktrdr_engine.metrics.wording import label, number
 from ktrdr_engine.operations.models import OperationType
 
 _MISSING: Final = "–"
-_MINUS: Final = "−"
-_TWO_DECIMALS_FROM: Final = 0.1
 _STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
-_UNITS: Final = {
-    **{name: one.unit for name, one in DEFINITIONS.items()},
-    "current_pnl": "money",
-    "pnl": "money",
-    "return": "fraction",
-    "loss": "loss",
-    "commission": "fraction",
-    "slippage": "fraction",
-}
 _SIGNED: Final = frozenset({"total_return", "annual_return", "buy_and_hold_return", "current_pnl", "pnl", "return"})
-_WORDS: Final = {"pnl": "P&L", "avg": "average", "max": "maximum", "sha256": "SHA-256"}
 _KINDS: Final = {
     OperationType.BACKTESTING: "Backtest",
     OperationType.TRAINING: "Training",
@@ -41,21 +29,7 @@ def figure(name: str, value: object) -> str:
         return "yes" if value else "no"
     if not isinstance(value, int | float):
         return moment(str(value)) if _STAMP.fullmatch(str(value)) else str(value)
-    return _number(_UNITS.get(name, "ratio"), value).replace("-", _MINUS)
-
-
-def _number(unit: str, value: float) -> str:
-    if unit == "fraction":
-        return f"{value:.2%}".replace("%", " %")
-    if unit == "money":
-        return f"{value:,.2f}"
-    if unit == "days":
-        return f"{value:,.0f} days"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if unit == "loss":
-        return f"{value:.4f}"
-    return f"{value:,.2f}" if abs(value) >= _TWO_DECIMALS_FROM else f"{value:.4g}"
+    return number(name, value)
 
 
 def tone(name: str, value: object) -> str:
@@ -63,12 +37,6 @@ def tone(name: str, value: object) -> str:
     if name not in _SIGNED or not isinstance(value, int | float) or not value:
         return ""
     return "gain" if value > 0 else "loss"
-
-
-def label(name: str) -> str:
-    """Return a key as words: total_return is Total return."""
-    words = " ".join(_WORDS.get(word, word) for word in name.split("_"))
-    return words[:1].upper() + words[1:]
 
 
 def moment(value: datetime | str | None) -> str:

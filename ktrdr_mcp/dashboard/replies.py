@@ -11,7 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from ktrdr_engine import __version__
-from ktrdr_mcp.dashboard.figures import figure, kind, label, moment, price, subject, tone
+from ktrdr_engine.metrics.wording import label
+from ktrdr_mcp.dashboard.figures import figure, kind, moment, price, subject, tone
 
 STATIC: Final = {"dashboard.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
 """Files that are the same for everybody, and their types."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ktrdr_engine.charts.canvas import Canvas, percent, spans_many_times
+from ktrdr_engine.charts.canvas import Canvas, spans_many_times
 from ktrdr_engine.charts.drawing import Chart, draw, kinds_of
 from ktrdr_engine.charts.epochs import epochs_of
 from ktrdr_engine.charts.gathering import Subject
@@ -17,6 +17,7 @@ from ktrdr_engine.charts.kinds import ChartKind
 from ktrdr_engine.charts.run import Scope
 from ktrdr_engine.charts.theme import THEMES, ThemeName
 from ktrdr_engine.errors import InvalidRequest, NothingToShow
+from ktrdr_engine.metrics.wording import percent
 from ktrdr_engine.operations.models import OperationStatus, OperationType
 from tests.charts.material import epoch_entries, epochs, operation, run
 

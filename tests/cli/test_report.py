@@ -26,7 +26,7 @@ def test_the_report_of_a_real_run_tells_everything(ktrdr: Run, home: Path, opera
     text = (home / f"{operation_id}.html").read_text("utf-8")
     for words in (
         "rsi_mean_reversion on EURUSD 1h", "In sample.", "Rolling Sharpe", "Monthly returns", "Training range",
-        "Strategy sha256", "closed trades",
+        "Strategy SHA-256", "closed trades",
     ):  # fmt: skip
         assert words in text
 

@@ -10,7 +10,7 @@ from ktrdr_engine.reports.curves import RollingSharpe, rolling
 from ktrdr_engine.reports.months import by_month, returns_map
 from ktrdr_engine.reports.numbers import all_numbers, headlines
 from ktrdr_engine.reports.trades import trade_table
-from ktrdr_engine.reports.wording import figure, label, reason
+from ktrdr_engine.reports.wording import figure, reason
 from tests.charts.material import run, trades
 from tests.reports.material import RESULTS
 
@@ -38,12 +38,11 @@ def test_an_undefined_number_has_the_reason_of_its_note_or_else_of_its_definitio
     assert reason("calmar_ratio", notes) == "no drawdown."
     assert reason("win_rate", notes) == "no trade was closed"
     assert reason("who_knows", notes) == ""
-    assert label("win_rate") == "Win rate"
 
 
 def test_the_headlines_are_those_there_are() -> None:
     assert [one.label for one in headlines(RESULTS)] == [
-        "Total return", "Sharpe ratio", "Max drawdown", "Total trades", "Win rate",
+        "Total return", "Sharpe ratio", "Maximum drawdown", "Total trades", "Win rate",
     ]  # fmt: skip
     assert headlines({"rows": 5}) == []
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from ktrdr_engine.metrics.definitions import DEFINITIONS
+from ktrdr_engine.metrics.wording import label
 from ktrdr_engine.operations.models import OperationType
-from ktrdr_mcp.dashboard.figures import figure, kind, label, moment, price, subject, tone
+from ktrdr_mcp.dashboard.figures import figure, kind, moment, price, subject, tone
 
 
 @pytest.mark.parametrize(
@@ -16,9 +17,9 @@ from ktrdr_mcp.dashboard.figures import figure, kind, label, moment, price, subj
         ("final_value", 1_234_567.891, "1,234,567.89"),
         ("current_pnl", -3.0, "−3.00"),
         ("total_trades", 12_345, "12,345"),
-        ("sharpe_ratio", 1.2345, "1.23"),
-        ("sharpe_ratio", 0.012345, "0.01235"),
-        ("max_drawdown_duration_days", 358.4, "358 days"),
+        ("sharpe_ratio", 1.2345, "1.234"),
+        ("sharpe_ratio", 0.012345, "0.0123"),
+        ("max_drawdown_duration_days", 358.4, "358.4 days"),
         ("loss", 1.08329, "1.0833"),
         ("sortino_ratio", None, "–"),
         ("partial", True, "yes"),
