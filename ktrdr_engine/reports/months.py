@@ -13,7 +13,7 @@ from ktrdr_engine.metrics.wording import percent
 from ktrdr_engine.reports.curves import RollingSharpe
 
 _FAINTEST: Final = 8  # percent of colour in a cell that gained or lost almost nothing
-_STRONGEST: Final = 60
+_STRONGEST: Final = 50  # more would leave the number in it too little contrast
 
 
 class Cell(NamedTuple):

@@ -16,6 +16,8 @@ COLUMNS: Final = (
 _MOST: Final = 10_000
 _PAGE: Final = 50
 _SECOND: Final = 1_000_000_000
+_FEW_FROM: Final = 100
+_FEW, _MANY = 2, 5
 
 
 class TradeTable(NamedTuple):
@@ -26,6 +28,8 @@ class TradeTable(NamedTuple):
         first: The first page as text, for readers without scripts and for printing.
         data: All rows as the script reads them, at most 10,000.
         reasons: Exit reasons that occur.
+        price_decimals: Digits after the point that all prices are written with.
+        quantity_decimals: Likewise for quantities.
         page: Rows on a page.
     """
 
@@ -33,6 +37,8 @@ class TradeTable(NamedTuple):
     first: list[list[str]]
     data: list[list[Any]]
     reasons: list[str]
+    price_decimals: int
+    quantity_decimals: int
     page: int = _PAGE
 
 
@@ -55,7 +61,13 @@ def trade_table(trades: Trades) -> TradeTable:
         [reasons.index(reason) for reason in trades.exit_reason[:count]],
     ]  # fmt: skip
     data = [list(row) for row in zip(*columns, strict=True)]
-    return TradeTable(len(trades), [_row(row, reasons) for row in data[:_PAGE]], data, reasons)
+    decimals = _decimals(*columns[4:6]), _decimals(columns[6])
+    return TradeTable(len(trades), [_row(row, reasons, *decimals) for row in data[:_PAGE]], data, reasons, *decimals)
+
+
+def _decimals(*columns: list[float | None]) -> int:
+    smallest = min((abs(value) for values in columns for value in values if value), default=0.0)
+    return _FEW if smallest >= _FEW_FROM else _MANY
 
 
 def _short(values: Any, count: int) -> list[float | None]:
@@ -64,14 +76,16 @@ def _short(values: Any, count: int) -> list[float | None]:
     return [None if value != value else float(f"{value:.7g}") for value in values[:count].tolist()]
 
 
-def _row(row: list[Any], reasons: list[str]) -> list[str]:
+def _row(row: list[Any], reasons: list[str], price_decimals: int, quantity_decimals: int) -> list[str]:
     number, side, entry, exit_, entry_price, exit_price, quantity, pnl, gain, bars, mae, mfe, reason = row
     return [
         str(number),
         "long" if side > 0 else "short",
         _time(entry),
         _time(exit_),
-        *(_number(value, 5) for value in (entry_price, exit_price, quantity)),
+        _number(entry_price, price_decimals),
+        _number(exit_price, price_decimals),
+        _number(quantity, quantity_decimals),
         _number(pnl, 2),
         _percent(gain),
         _number(bars, 0),

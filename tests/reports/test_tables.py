@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from importlib.resources import files
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ktrdr_engine.charts.run import Trades
 from ktrdr_engine.reports.curves import RollingSharpe, rolling
@@ -71,11 +76,43 @@ def test_what_was_not_recorded_of_a_trade_is_empty() -> None:
     assert row[7:12] == ["", row[8], "", "", ""]
 
 
+@pytest.mark.parametrize(("price", "quantity", "written"), [(1.1, 95_183.88, (5, 2)), (1_500.0, 0.25, (2, 5))])
+def test_a_column_is_as_precise_as_its_smallest_number_needs(
+    price: float, quantity: float, written: tuple[int, int]
+) -> None:
+    made = replace(trades(3, 10), entry_price=np.full(3, price), exit_price=np.full(3, price))
+    table = trade_table(replace(made, quantity=np.full(3, quantity)))
+    assert (table.price_decimals, table.quantity_decimals) == written
+    assert [len(text.partition(".")[2]) for text in table.first[0][4:7]] == [written[0], *written]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_number_in_the_strongest_cell_of_the_map_can_be_read(theme: str) -> None:
+    style = files("ktrdr_engine.reports").joinpath("templates", "report.css").read_text("utf-8")
+    part = style[style.index(":root {" if theme == "light" else ':root[data-theme="dark"]') :]
+    colour = {name: _rgb(value) for name, value in re.findall(r"--(\w+): (#\w{6});", part[: part.index("}")])}
+    strongest = max(cell.strength for row in returns_map(run(9_000)) for cell in (*row.months, row.total)) / 100
+    for side in ("gain", "loss"):
+        cell = strongest * colour[side] + (1 - strongest) * colour["ground"]
+        low, high = sorted((_luminance(cell), _luminance(colour["ink"])))
+        assert (high + 0.05) / (low + 0.05) >= 4.5, side
+
+
+def _rgb(text: str) -> NDArray[np.float64]:
+    return np.array([int(text[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+
+
+def _luminance(rgb: NDArray[np.float64]) -> float:
+    """Return WCAG 2.2's relative luminance."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
 def test_the_map_colours_by_sign_and_size() -> None:
     years = returns_map(run(24 * 400, 0))
     assert [year.year for year in years] == [2017, 2018]
     cells = [cell for year in years for cell in year.months if cell.text]
-    assert max(cell.strength for cell in cells) == 60
+    assert max(cell.strength for cell in cells) == 50
     assert all(cell.side == ("loss" if cell.text.startswith("−") else "gain") for cell in cells)
     assert years[1].months[11].text == ""
 

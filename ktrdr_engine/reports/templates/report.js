@@ -74,7 +74,7 @@
   // Trades: filtered, sorted and paged here; every cell is written as text, never as HTML.
 
   if (!data.trades) return;
-  const { data: rows, reasons, page: size } = data.trades;
+  const { data: rows, reasons, page: size, price_decimals: ofPrices, quantity_decimals: ofQuantities } = data.trades;
   const table = document.getElementById("trade-table");
   const body = table.tBodies[0];
   const filters = document.getElementById("filters");
@@ -89,7 +89,7 @@
   const percent = (value) => (value === null ? "" : `${(value * 100).toFixed(2)} %`.replace("-", "−"));
   const time = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ");
   const formats = [
-    String, (side) => (side > 0 ? "long" : "short"), time, time, number(5), number(5), number(5), number(2), percent,
+    String, (side) => (side > 0 ? "long" : "short"), time, time, number(ofPrices), number(ofPrices), number(ofQuantities), number(2), percent,
     number(0), percent, percent, (reason) => reasons[reason].replaceAll("_", " "),
   ];
 
