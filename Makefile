@@ -21,7 +21,7 @@ demo: setup
 	$(BIN)/ktrdr demo
 
 test: setup
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 # What the Dockerfile does, done without a container engine; takes minutes.
 test-image: setup

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner, Result
 
 import ktrdr_mcp.main
 import worker_app.main
+from ktrdr_engine.cli.app import app
 from ktrdr_engine.settings import Settings
 from ktrdr_engine.strategy.loader import parse_strategy
 from tests.documentation.blocks import blocks, commands, every_block, pages, text_of
@@ -36,9 +38,12 @@ def test_every_block_says_what_it_is(page: str) -> None:
 
 @pytest.mark.parametrize("page", [page for page in pages() if any(True for _ in commands(page))])
 @pytest.mark.timeout(120)
-def test_every_command_does_what_the_page_shows(page: str, tmp_path: Path) -> None:
+def test_every_command_does_what_the_page_shows(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "set").mkdir()
     _prepare(page, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"KTRDR_HOME": str(tmp_path / "home"), "COLUMNS": "120", "BROWSER": os.devnull}.items():
+        monkeypatch.setenv(name, value)
     for words in commands(page):
         program, *arguments = words
         if program in PARSERS:
@@ -46,7 +51,7 @@ def test_every_command_does_what_the_page_shows(page: str, tmp_path: Path) -> No
         elif program == "make":
             assert re.search(rf"^{arguments[0]}:", text_of_file("Makefile"), re.MULTILINE), words
         elif program == "ktrdr" and arguments[0] not in NOT_RUN:
-            run_ktrdr(arguments, tmp_path)
+            _run(arguments)
         elif program.startswith("scripts/"):
             # In a folder of its own: what it sets must not reach the commands after it.
             subprocess.run([str(ROOT / program), *arguments], cwd=tmp_path / "set", check=True, capture_output=True)
@@ -55,38 +60,36 @@ def test_every_command_does_what_the_page_shows(page: str, tmp_path: Path) -> No
 
 
 def _prepare(page: str, folder: Path) -> None:
-    """Put the strategies that the page spells out where its commands look for them."""
+    """Put the strategies that the page spells out where its commands look for them; let trainings be short."""
     home = folder / "home"
     (home / "strategies").mkdir(parents=True)
     (home / "imports").mkdir()
     for text in blocks(page, "yaml"):
         if text.startswith("name: "):
             (home / "strategies" / f"{text.splitlines()[0].removeprefix('name: ')}.yaml").write_text(text)
+    if any(words[:2] == ["ktrdr", "train"] for words in commands(page)):
+        for shipped in (ROOT / "strategies").glob("*.yaml"):
+            text = re.sub(r"(?m)^  epochs: \d+$", "  epochs: 2", shipped.read_text())
+            (home / "strategies" / shipped.name).write_text(text)
     shutil.copy(ROOT / "data" / "EURUSD_1h.csv", home / "imports" / "prices.csv")
 
 
-def run_ktrdr(arguments: list[str], folder: Path) -> None:
-    filled = [_newest_id(folder) if word == "OPERATION_ID" else word for word in arguments]
-    finished = _ktrdr(filled, folder)
-    assert finished.returncode == 0, f"ktrdr {' '.join(filled)}\n{finished.stderr}"
+def _run(arguments: list[str]) -> None:
+    filled = [_newest_id() if word == "OPERATION_ID" else word for word in arguments]
+    ended = _ktrdr(filled)
+    assert ended.exit_code == 0, f"ktrdr {' '.join(filled)}\n{ended.stderr}"
 
 
-def _ktrdr(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ktrdr_engine.cli", *arguments],
-        cwd=folder,
-        env=environment(folder / "home", COLUMNS="120", BROWSER=os.devnull),
-        capture_output=True,
-        text=True,
-    )
+def _ktrdr(arguments: list[str]) -> Result:
+    """Run a command in this process: hundreds of milliseconds of imports are paid once."""
+    return CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
-def _newest_id(folder: Path) -> str:
-    listed = json.loads(_ktrdr(["operations", "list", "--json"], folder).stdout)
-    rows = listed["operations"]
+def _newest_id() -> str:
+    rows = json.loads(_ktrdr(["operations", "list", "--json"]).stdout)["operations"]
     if not rows:
-        _ktrdr(_EXAMPLE, folder)
-        return _newest_id(folder)
+        _ktrdr(_EXAMPLE)
+        return _newest_id()
     return str(rows[0]["operation_id"])
 
 
