@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -74,6 +75,23 @@ def test_the_wheel_holds_every_page(installed: Path) -> None:
     for package in ("ktrdr_mcp/apps", "ktrdr_mcp/dashboard/templates", "ktrdr_mcp/dashboard/static"):
         here = {path.name for path in (CHECKOUT / package).iterdir() if path.is_file()}
         assert here == {path.name for path in (installed / package).iterdir() if path.is_file()}
+
+
+def test_the_sdist_holds_all_that_is_kept_here(tmp_path: Path) -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=CHECKOUT, capture_output=True, text=True)
+    if listed.returncode != 0:
+        pytest.skip("this is no checkout, so nobody knows what is kept")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path],
+        cwd=CHECKOUT,
+        check=True,
+        capture_output=True,
+    )
+    (sdist,) = tmp_path.glob("ktrdr-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        there = {name.partition("/")[2] for name in archive.getnames()}
+    kept = {name for name in listed.stdout.splitlines() if (CHECKOUT / name).is_file()}
+    assert kept - there == set()
 
 
 @pytest.mark.parametrize(
