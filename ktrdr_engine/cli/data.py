@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 from rich.console import Console
 
+from ktrdr_engine.cli.fitting import print_fitted
 from ktrdr_engine.cli.running import print_json
 from ktrdr_engine.cli.tables import listing, results_table
 from ktrdr_engine.cli.watching import run_watched
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ktrdr_engine.settings import Settings
 
 _COLUMNS = ("symbol", "timeframe", "bars", "first", "last", "gaps", "source", "loaded from")
+_SPARE = ("gaps", "source")
 
 ResultT = TypeVar("ResultT")
 
@@ -41,7 +43,7 @@ def show_list(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print_json([row.model_dump(mode="json", exclude_defaults=row.problem is not None) for row in rows])
         return
-    Console().print(listing(f"{len(rows)} datasets", _COLUMNS, map(_cells, rows)))
+    print_fitted(f"{len(rows)} datasets", _COLUMNS, map(_cells, rows), spare=_SPARE)
 
 
 def show_one(settings: Settings, symbol: str, timeframe: str, *, as_json: bool) -> None:
@@ -73,8 +75,8 @@ def _cells(row: DatasetRow) -> tuple[str, ...]:
         row.symbol,
         row.timeframe,
         f"{row.bars:,}",
-        row.first,
-        row.last,
+        row.first[:10],
+        row.last[:10],
         str(row.gaps),
         row.source,
         row.loaded_from,

@@ -16,6 +16,7 @@ from ktrdr_engine.authoring.checking import check_strategy
 from ktrdr_engine.authoring.models import model_card, model_page
 from ktrdr_engine.authoring.strategies import get_strategy, strategy_page
 from ktrdr_engine.authoring.templates import new_strategy_text
+from ktrdr_engine.cli.fitting import print_fitted
 from ktrdr_engine.cli.running import BAD_INPUT, DONE, print_json
 from ktrdr_engine.cli.tables import listing
 from ktrdr_engine.cli.visible import visible
@@ -40,6 +41,10 @@ _MODEL_COLUMNS = (
     "test_accuracy",
     "strategy_state",
 )
+_SPARE = {
+    "strategies": ("newest model", "source", "model type"),
+    "models": ("timeframes", "symbols", "strategy", "test accuracy"),
+}
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -170,7 +175,7 @@ def _show_rows(title: str, columns: tuple[str, ...], rows: Iterable[BaseModel], 
     cells = (
         [_cell(row, name) for name in columns[:-1]] + [row.get("problem") or _cell(row, columns[-1])] for row in plain
     )
-    Console().print(listing(f"{len(plain)} {title}", [name.replace("_", " ") for name in columns], cells))
+    print_fitted(f"{len(plain)} {title}", [name.replace("_", " ") for name in columns], cells, spare=_SPARE[title])
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:
