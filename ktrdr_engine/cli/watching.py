@@ -50,24 +50,25 @@ def run_watched(settings: Settings, start: Start, *, as_json: bool, more: MoreTa
 async def _watched(settings: Settings, start: Start) -> tuple[Operation | None, bool]:
     """Return the operation as it ended, and whether Ctrl-C ended it; None: Ctrl-C came before there was one."""
     patience = anyio.CancelScope()
-    with ending_signals(lambda _signal: patience.cancel()), _bar() as bar:
+    with ending_signals(lambda _signal: patience.cancel()):
         async with open_application(settings) as application:
             operation_id: str | None = None
             with patience:
                 operation_id = await start(application)
-                return await _follow(application, operation_id, bar), False
+                return await _follow(application, operation_id), False
             return (await _stop(application, operation_id) if operation_id else None), True
 
 
-async def _follow(application: Application, operation_id: str, bar: Progress) -> Operation:
-    task = bar.add_task("", total=100)
-    while True:
-        operation = await application.operations.get_operation(
-            operation_id, force_refresh=True, wait_seconds=_REFRESH_SECONDS
-        )
-        bar.update(task, completed=operation.progress.percentage, description=visible(operation.progress.message))
-        if operation.status.is_final:
-            return operation
+async def _follow(application: Application, operation_id: str) -> Operation:
+    with _bar() as bar:
+        task = bar.add_task("", total=100)
+        while True:
+            operation = await application.operations.get_operation(
+                operation_id, force_refresh=True, wait_seconds=_REFRESH_SECONDS
+            )
+            bar.update(task, completed=operation.progress.percentage, description=visible(operation.progress.message))
+            if operation.status.is_final:
+                return operation
 
 
 async def _stop(application: Application, operation_id: str) -> Operation:

@@ -54,6 +54,7 @@ def test_bad_input_exits_with_2_and_one_clear_message(held_ktrdr: Run, changes: 
     ended = held_ktrdr(*backtest_options(**{"symbol": "QUICK", **changes}), "--json")
     assert ended.code == 2
     assert words in ended.stderr
+    assert ended.stderr.startswith("Error: ")
     assert ended.stdout == ""
     assert "Traceback" not in ended.stderr
 
