@@ -45,10 +45,10 @@ def operations_table(rows: Iterable[OperationSummary], title: str) -> Table:
 
 
 def listing(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Return a plain table; only its last column is broken into lines."""
+    """Return a plain table; only its last column is broken into lines, within a word where it must."""
     table = Table(title=_shown(title), title_justify="left", box=None, padding=_GAP)
     for index, name in enumerate(columns):
-        table.add_column(_shown(name), no_wrap=index < len(columns) - 1)
+        table.add_column(_shown(name), no_wrap=index < len(columns) - 1, overflow="fold")
     for row in rows:
         table.add_row(*map(_shown, row))
     return table

@@ -30,7 +30,7 @@ def run_training(settings: Settings, arguments: Mapping[str, Any], *, as_json: b
 def _splits(results: Mapping[str, Any]) -> Iterator[Table]:
     splits: Mapping[str, Mapping[str, Any]] = results.get("splits", {})
     if splits:
-        columns = ("part", "bars", "rows", "accuracy", "majority", "recall BUY/HOLD/SELL")
+        columns = ("part", "bars", "rows", "accuracy", "majority", "recall BUY, HOLD, SELL")
         yield listing("", columns, (_row(name, split) for name, split in splits.items()))
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from ktrdr_engine.cli.fitting import fitted
+from ktrdr_engine.cli.tables import listing
 from tests.cli.conftest import Run
 
 COLUMNS = ("name", "source", "newest model", "nothing", "description")
@@ -46,6 +47,13 @@ def test_no_cell_is_ever_cut(width: int) -> None:
 
 def test_a_listing_without_rows_still_has_its_columns() -> None:
     assert [column.header.plain for column in fitted("", ("a", "b"), [], spare=(), width=80).columns] == ["a", "b"]  # type: ignore[union-attr]  # listing makes headers of Text
+
+
+def test_a_word_longer_than_its_column_goes_on_in_the_next_line() -> None:
+    console = Console(width=44)
+    with console.capture() as capture:
+        console.print(listing("", ("operation", "what"), [("op_training_20261125_7tg6rlqd2p", "models/mine.pt")]))
+    assert "".join(line[33:].strip() for line in capture.get().splitlines()).endswith("models/mine.pt")
 
 
 @pytest.mark.parametrize("command", [("strategies",), ("models",), ("data",)])

@@ -28,7 +28,7 @@ def test_a_training_ends_with_a_model_and_tables_on_stdout(ktrdr: Run, filled: P
     ended = ktrdr(*TRAIN, "--name", "mine", "--seed", "5", "--symbol", "WAVE", "--timeframe", "1h")
     assert ended.code == 0
     assert "models/mine_v1.0.0.pt" in ended.stdout
-    assert "recall BUY/HOLD/SELL" in ended.stdout
+    assert "recall BUY, HOLD, SELL" in ended.stdout
     assert "1970-01-02 to " in ended.stdout
     assert (filled / "models" / "mine_v1.0.0.pt").is_file()
     (row,) = [line for line in ended.stdout.splitlines() if line.startswith("test accuracy")]
