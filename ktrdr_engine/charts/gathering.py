@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio.to_thread
 
@@ -16,13 +16,12 @@ from ktrdr_engine.charts.columns import from_entries
 from ktrdr_engine.charts.epochs import Epochs, epochs_of
 from ktrdr_engine.charts.run import Prices, Run, finished_run, is_of_run, run_so_far
 from ktrdr_engine.errors import DataError, OperationConflict
+from ktrdr_engine.operations.entries import all_entries
 
 if TYPE_CHECKING:
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.operations.models import Operation, Table
     from ktrdr_engine.operations.service import OperationsService
-
-_ENTRIES_AT_ONCE: Final = 500
 
 
 class Subject(NamedTuple):
@@ -52,7 +51,7 @@ async def gather(operations: OperationsService, bars: Callable[[], BarStore], op
         trades = await _table(operations, operation_id, "trades")
         run = await anyio.to_thread.run_sync(finished_run, operation, equity, trades or {})
         return Subject(operation, await _with_prices(run, bars) if run else None)
-    history = await _history(operations, operation_id)
+    history = await all_entries(operations, operation_id)
     run = _run_so_far(operation, history)
     epochs = epochs_of(operation, history["epochs"]) if history.get("epochs") else None
     return Subject(operation, await _with_prices(run, bars) if run else None, epochs)
@@ -69,17 +68,6 @@ async def _table(operations: OperationsService, operation_id: str, name: str) ->
         return await operations.get_operation_columns(operation_id, name)
     except OperationConflict:
         return None
-
-
-async def _history(operations: OperationsService, operation_id: str) -> dict[str, list[dict[str, Any]]]:
-    buckets: dict[str, list[dict[str, Any]]] = {}
-    cursor, has_more = 0, True
-    while has_more:
-        page = await operations.get_operation_metrics(operation_id, cursor=cursor, limit=_ENTRIES_AT_ONCE)
-        for name, entries in page.metrics.items():
-            buckets.setdefault(name, []).extend(entries)
-        cursor, has_more = page.new_cursor, page.has_more
-    return buckets
 
 
 async def _with_prices(run: Run, bars: Callable[[], BarStore]) -> Run:

@@ -13,7 +13,7 @@ import typer
 from ktrdr_engine import __version__
 from ktrdr_engine.backtesting.models import DEFAULT_CAPITAL, DEFAULT_COMMISSION, DEFAULT_SLIPPAGE
 from ktrdr_engine.cli.completing import model_paths, operation_ids, strategy_paths
-from ktrdr_engine.cli.library import models, strategies
+from ktrdr_engine.cli.library import Json, data, models, strategies
 from ktrdr_engine.cli.running import running, show_tracebacks
 
 app = typer.Typer(
@@ -25,13 +25,11 @@ operations = typer.Typer(help="Look at operations of this and of earlier session
 app.add_typer(operations, name="operations")
 app.add_typer(strategies, name="strategies")
 app.add_typer(models, name="models")
-data = typer.Typer(help="List, show and load prices; alone it lists them.", invoke_without_command=True)
 app.add_typer(data, name="data")
 
 # -P: from where this command was imported, not from whatever lies in the folder it is run in.
 _FROM_HERE = ("-P", "-m")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 OperationId = Annotated[
     str,
     typer.Argument(help="As `operations list` shows it.", metavar="OPERATION_ID", autocompletion=operation_ids),
@@ -208,59 +206,3 @@ def cancel_operation(
 
     with running() as settings:
         cancel_one(settings, operation_id, reason=reason, as_json=json)
-
-
-@data.callback()
-def _data(context: typer.Context, json: Json = False) -> None:
-    if context.invoked_subcommand is None:
-        list_data(json)
-
-
-@data.command("list")
-def list_data(json: Json = False) -> None:
-    """List the prices there are, yours and the shipped ones."""
-    from ktrdr_engine.cli.data import show_list
-
-    with running() as settings:
-        show_list(settings, as_json=json)
-
-
-@data.command("show")
-def show_data(
-    symbol: Annotated[str, typer.Argument(help="As `data list` shows it.")],
-    timeframe: Annotated[str, typer.Argument(help="As `data list` shows it.")],
-    json: Json = False,
-) -> None:
-    """Show all that is known of a dataset: range, gaps, sources, digest."""
-    from ktrdr_engine.cli.data import show_one
-
-    with running() as settings:
-        show_one(settings, symbol, timeframe, as_json=json)
-
-
-@data.command("load")
-def load_data(
-    *,
-    symbol: Annotated[str, typer.Option(help="As the source calls it; BTC/USDT is stored as BTC-USDT.")],
-    timeframe: Annotated[str, typer.Option(help="Bar length: 1m 5m 15m 30m 1h 4h 1d 1w.")],
-    source: Annotated[str, typer.Option(help="file, yahoo, ccxt:<exchange>, resample or resample:<timeframe>.")],
-    path: Annotated[str | None, typer.Option(help="With file: a CSV or Parquet file in KTRDR_HOME/imports.")] = None,
-    start: Annotated[str | None, typer.Option(help="First day or time; without it, all or from the last bar.")] = None,
-    end: Annotated[str | None, typer.Option(help="Last day or time; a bare date includes its whole day.")] = None,
-    on_conflict: Annotated[str, typer.Option(help="keep or replace: which bars win where they differ.")] = "keep",
-    json: Json = False,
-) -> None:
-    """Load prices and merge them with those there; Ctrl-C cancels, a repeat goes on from there."""
-    from ktrdr_engine.cli.data import load_prices
-
-    arguments = {
-        "symbol": symbol,
-        "timeframe": timeframe,
-        "source": source,
-        "path": path,
-        "start_date": start,
-        "end_date": end,
-        "on_conflict": on_conflict,
-    }
-    with running() as settings:
-        raise typer.Exit(load_prices(settings, arguments, as_json=json))

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import anyio
 from rich.console import Console
 
+from ktrdr_engine.cli.asking import ask
 from ktrdr_engine.cli.fitting import print_fitted
 from ktrdr_engine.cli.running import print_json
 from ktrdr_engine.cli.tables import listing, results_table
 from ktrdr_engine.cli.watching import run_watched
-from ktrdr_engine.composition import open_application
 from ktrdr_engine.datasets.models import DatasetRow, LoadRequest
 
 if TYPE_CHECKING:
-    from ktrdr_engine.composition import Application
     from ktrdr_engine.settings import Settings
 
 _COLUMNS = ("symbol", "timeframe", "bars", "first", "last", "gaps", "source", "loaded from")
 _SPARE = ("gaps", "source")
-
-ResultT = TypeVar("ResultT")
 
 
 def load_prices(settings: Settings, arguments: Mapping[str, Any], *, as_json: bool) -> int:
@@ -39,7 +35,7 @@ def show_list(settings: Settings, *, as_json: bool) -> None:
     """Print the datasets and the range each covers; a file that cannot be used is shown with its problem."""
     from ktrdr_engine.datasets.listing import dataset_page
 
-    rows = _ask(settings, lambda application: dataset_page(application.bars, limit=100_000)).datasets
+    rows = ask(settings, lambda application: dataset_page(application.bars, limit=100_000)).datasets
     if as_json:
         print_json([row.model_dump(mode="json", exclude_defaults=row.problem is not None) for row in rows])
         return
@@ -54,7 +50,7 @@ def show_one(settings: Settings, symbol: str, timeframe: str, *, as_json: bool) 
     """
     from ktrdr_engine.datasets.listing import dataset_card
 
-    card = _ask(settings, lambda application: dataset_card(application.bars, symbol, timeframe))
+    card = ask(settings, lambda application: dataset_card(application.bars, symbol, timeframe))
     if as_json:
         print_json(card)
         return
@@ -81,11 +77,3 @@ def _cells(row: DatasetRow) -> tuple[str, ...]:
         row.source,
         row.loaded_from,
     )
-
-
-def _ask(settings: Settings, question: Callable[[Application], ResultT]) -> ResultT:
-    async def asked() -> ResultT:
-        async with open_application(settings) as application:
-            return question(application)
-
-    return anyio.run(asked)

@@ -1,4 +1,4 @@
-"""`ktrdr strategies` and `ktrdr models`: the commands and their options; what they print is made in `shelves`.
+"""`ktrdr strategies`, `models` and `data`: the commands and their options; what they do is in `shelves` and `data`.
 
 Without a command each lists what there is.
 """
@@ -13,6 +13,7 @@ from ktrdr_engine.cli.running import running
 
 strategies = typer.Typer(help="List, show, check and begin strategies.")
 models = typer.Typer(help="List and show trained models.")
+data = typer.Typer(help="List, show and load prices.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 Name = Annotated[str, typer.Argument(help="As the list shows it.", metavar="NAME")]
@@ -95,3 +96,60 @@ def show_model(name: Name, json: Json = False) -> None:
 
     with running() as settings:
         show(settings, name, as_json=json)
+
+
+@data.callback(invoke_without_command=True)
+def data_alone(context: typer.Context, json: Json = False) -> None:
+    """List the prices, unless a command says otherwise."""
+    if context.invoked_subcommand is None:
+        list_data(json)
+
+
+@data.command("list")
+def list_data(json: Json = False) -> None:
+    """List the prices there are, yours and the shipped ones."""
+    from ktrdr_engine.cli.data import show_list
+
+    with running() as settings:
+        show_list(settings, as_json=json)
+
+
+@data.command("show")
+def show_data(
+    symbol: Annotated[str, typer.Argument(help="As `data list` shows it.")],
+    timeframe: Annotated[str, typer.Argument(help="As `data list` shows it.")],
+    json: Json = False,
+) -> None:
+    """Show all that is known of a dataset: range, gaps, sources, digest."""
+    from ktrdr_engine.cli.data import show_one
+
+    with running() as settings:
+        show_one(settings, symbol, timeframe, as_json=json)
+
+
+@data.command("load")
+def load_data(
+    *,
+    symbol: Annotated[str, typer.Option(help="As the source calls it; BTC/USDT is stored as BTC-USDT.")],
+    timeframe: Annotated[str, typer.Option(help="Bar length: 1m 5m 15m 30m 1h 4h 1d 1w.")],
+    source: Annotated[str, typer.Option(help="file, yahoo, ccxt:<exchange>, resample or resample:<timeframe>.")],
+    path: Annotated[str | None, typer.Option(help="With file: a CSV or Parquet file in KTRDR_HOME/imports.")] = None,
+    start: Annotated[str | None, typer.Option(help="First day or time; without it, all or from the last bar.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day or time; a bare date includes its whole day.")] = None,
+    on_conflict: Annotated[str, typer.Option(help="keep or replace: which bars win where they differ.")] = "keep",
+    json: Json = False,
+) -> None:
+    """Load prices and merge them with those there; Ctrl-C cancels, a repeat goes on from there."""
+    from ktrdr_engine.cli.data import load_prices
+
+    arguments = {
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "source": source,
+        "path": path,
+        "start_date": start,
+        "end_date": end,
+        "on_conflict": on_conflict,
+    }
+    with running() as settings:
+        raise typer.Exit(load_prices(settings, arguments, as_json=json))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import anyio
 import typer
 from pydantic import BaseModel
 from rich.console import Console
@@ -16,19 +15,18 @@ from ktrdr_engine.authoring.checking import check_strategy
 from ktrdr_engine.authoring.models import model_card, model_page
 from ktrdr_engine.authoring.strategies import get_strategy, strategy_page
 from ktrdr_engine.authoring.templates import new_strategy_text
+from ktrdr_engine.cli.asking import ask
 from ktrdr_engine.cli.fitting import print_fitted
 from ktrdr_engine.cli.running import BAD_INPUT, DONE, print_json
 from ktrdr_engine.cli.tables import listing
 from ktrdr_engine.cli.visible import visible
-from ktrdr_engine.composition import open_application
 from ktrdr_engine.errors import StrategyError
 
 if TYPE_CHECKING:
     from ktrdr_engine.authoring.replies import StrategyCheck
-    from ktrdr_engine.authoring.shelves import Shelves
+    from ktrdr_engine.composition import Application
     from ktrdr_engine.settings import Settings
 
-ResultT = TypeVar("ResultT")
 
 _ALL = 1_000_000
 _STRATEGY_COLUMNS = ("name", "source", "timeframes", "model_type", "newest_model", "description")
@@ -50,19 +48,19 @@ _SUFFIXES = (".yaml", ".yml")
 
 def show_strategies(settings: Settings, *, as_json: bool) -> None:
     """Print the strategies; one that cannot be loaded is shown with its mistakes."""
-    page = _ask(settings, lambda shelves: strategy_page(shelves, _ALL))
+    page = ask(settings, lambda application: strategy_page(application.shelves, _ALL))
     _show_rows("strategies", _STRATEGY_COLUMNS, page.strategies, as_json=as_json)
 
 
 def show_models(settings: Settings, *, as_json: bool) -> None:
     """Print the models and what each was trained for."""
-    page = _ask(settings, lambda shelves: model_page(shelves, _ALL))
+    page = ask(settings, lambda application: model_page(application.shelves, _ALL))
     _show_rows("models", _MODEL_COLUMNS, page.models, as_json=as_json)
 
 
 def show_strategy(settings: Settings, name: str, version: str | None, *, as_json: bool) -> None:
     """Print one strategy."""
-    found = _ask(settings, lambda shelves: get_strategy(shelves, name, version))
+    found = ask(settings, lambda application: get_strategy(application.shelves, name, version))
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
@@ -75,7 +73,9 @@ def show_strategy(settings: Settings, name: str, version: str | None, *, as_json
 def validate(settings: Settings, file: str, *, as_json: bool) -> int:
     """Print what is wrong with a strategy, or what it resolves to, and return the exit code."""
     text = _text_of(file)
-    check = _ask(settings, lambda shelves: check_strategy(shelves, text=text, name=None if text else file))
+    check = ask(
+        settings, lambda application: check_strategy(application.shelves, text=text, name=None if text else file)
+    )
     if as_json:
         print_json(check.model_dump(mode="json"))
     else:
@@ -87,11 +87,12 @@ def validate(settings: Settings, file: str, *, as_json: bool) -> int:
 def begin_strategy(settings: Settings, name: str, like: str, *, as_json: bool) -> None:
     """Write a starting file of the user's own and print where it is."""
 
-    def write(shelves: Shelves) -> str:
+    def write(application: Application) -> str:
+        strategies = application.shelves.strategies
         bare = name.removeprefix("strategies/").removesuffix(".yaml")
-        return shelves.strategies.save(bare, new_strategy_text(shelves.strategies.load(like), bare)).file_name
+        return strategies.save(bare, new_strategy_text(strategies.load(like), bare)).file_name
 
-    path = settings.ktrdr_home / "strategies" / _ask(settings, write)
+    path = settings.ktrdr_home / "strategies" / ask(settings, write)
     if as_json:
         print_json({"strategy_config_path": f"strategies/{path.name}", "file": str(path)})
         return
@@ -101,7 +102,7 @@ def begin_strategy(settings: Settings, name: str, like: str, *, as_json: bool) -
 
 def show_model(settings: Settings, name: str, *, as_json: bool) -> None:
     """Print one model."""
-    card = _ask(settings, lambda shelves: model_card(shelves, name))
+    card = ask(settings, lambda application: model_card(application.shelves, name))
     if as_json:
         print_json(card)
         return
@@ -112,14 +113,6 @@ def show_model(settings: Settings, name: str, *, as_json: bool) -> None:
         for split, one in card["metrics"].items()
     ]
     console.print(listing("how it classifies", ("split", "rows", "loss", "accuracy", "majority"), splits))
-
-
-def _ask(settings: Settings, question: Callable[[Shelves], ResultT]) -> ResultT:
-    async def asked() -> ResultT:
-        async with open_application(settings) as application:
-            return question(application.shelves)
-
-    return anyio.run(asked)
 
 
 def _text_of(file: str) -> str | None:

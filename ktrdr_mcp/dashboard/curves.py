@@ -6,7 +6,7 @@ The drawing stretches with the page, so labels are not part of it: they stand be
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -15,7 +15,9 @@ from ktrdr_mcp.dashboard.figures import figure, moment
 
 WIDTH: Final = 1000
 HEIGHT: Final = 300
-_MOST_POINTS: Final = 500
+COLUMNS: Final = 500
+"""Pixel columns that a curve is kept sharp for."""
+
 _MARGIN: Final = 6
 
 
@@ -115,16 +117,13 @@ def _path(points: Sequence[Point], across: _Scale, up: _Scale) -> str:
     return " ".join(f"{across.at(point.place):.1f},{up.at(point.value):.1f}" for point in _thinned(points))
 
 
-def _thinned(points: Sequence[Point]) -> list[Point]:
-    """Return at most so many points as can be told apart; the extremes of each step are kept."""
-    if len(points) <= _MOST_POINTS:
-        return list(points)
-    step = -(-len(points) * 2 // _MOST_POINTS)
-    kept: list[Point] = [points[0]]
-    for start in range(0, len(points), step):
-        part = points[start : start + step]
-        kept += sorted({min(part, key=lambda point: point.value), max(part, key=lambda point: point.value)})
-    return [*kept, points[-1]]
+def _thinned(points: Sequence[Point]) -> Iterator[Point]:
+    """Yield so many points as can be told apart, the extremes among them."""
+    import numpy as np
+
+    from ktrdr_engine.charts.decimation import extremes
+
+    yield from (points[at] for at in extremes(np.array([point.value for point in points]), COLUMNS))
 
 
 def _coordinate(place: object, index: int) -> float:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio.to_thread
 
 from ktrdr_engine.errors import OperationConflict, WorkerUnavailable
-from ktrdr_mcp.dashboard.curves import Point, points_of
+from ktrdr_mcp.dashboard.curves import COLUMNS, Point, points_of
 
 if TYPE_CHECKING:
     from ktrdr_engine.operations.models import Operation, Table
     from ktrdr_engine.operations.service import OperationsService
 
-_COLUMNS: Final = 500
 _NANOSECONDS: Final = 1e9
 
 
@@ -42,5 +41,5 @@ def _whole(table: Table, capital: float) -> list[Point]:
     places, values = stamps(table, "timestamp"), numbers(table, "equity")
     if not len(values):
         return []
-    kept = extremes(values, _COLUMNS)
+    kept = extremes(values, COLUMNS)
     return [Point(float(places[at]) / _NANOSECONDS, float(values[at]) / capital) for at in kept]

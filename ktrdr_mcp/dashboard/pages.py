@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.metrics.definitions import DEFINITIONS
+from ktrdr_engine.operations.entries import all_entries
 from ktrdr_engine.operations.http_requests import ListQuery
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationSummary, OperationType
 from ktrdr_mcp.dashboard.curves import Chart, Line, Point, draw, points_of
@@ -24,8 +25,6 @@ Rows = list[dict[str, Any]]
 
 ROWS_ON_A_PAGE: Final = 25
 _SHOWN_TRADES: Final = 20
-_PAGE: Final = 500
-_MOST_PAGES: Final = 20
 _TILES: Final = (
     "total_return", "buy_and_hold_return", "sharpe_ratio", "max_drawdown", "total_trades", "win_rate", "final_value",
     "current_pnl",
@@ -85,7 +84,7 @@ async def operation_page(operations: OperationsService, operation_id: str) -> Co
         OperationNotFound: There is no such operation.
     """
     operation = await operations.get_operation(operation_id)
-    history = await _history(operations, operation_id)
+    history = await all_entries(operations, operation_id)
     results, metadata = operation.results or {}, operation.metadata
     numbers = results or operation.progress.context
     return {
@@ -105,20 +104,6 @@ async def operation_page(operations: OperationsService, operation_id: str) -> Co
         "follow": None if operation.status.is_final else operation_id,
         "is_partial": bool(results.get("partial")),
     }
-
-
-async def _history(operations: OperationsService, operation_id: str) -> dict[str, Rows]:
-    """Return what the operation has told so far, by bucket."""
-    history: dict[str, Rows] = {}
-    cursor = 0
-    for _ in range(_MOST_PAGES):
-        page = await operations.get_operation_metrics(operation_id, cursor, _PAGE)
-        cursor = page.new_cursor
-        for bucket, rows in page.metrics.items():
-            history.setdefault(bucket, []).extend(rows)
-        if not page.has_more:
-            break
-    return history
 
 
 def chart_of(operation: Operation, history: Mapping[str, Rows], equity: Sequence[Point] = ()) -> Chart | None:
@@ -152,7 +137,7 @@ async def compare_page(operations: OperationsService, ids: Sequence[str]) -> Con
         raise InvalidRequest(f"Two operations can be compared, not {len(set(ids))}: tick two of the list.")
     both = [await operations.get_operation(operation_id) for operation_id in ids]
     lines = [
-        Line(letter, _gains(await equity_of(operations, one, await _history(operations, one.operation_id))))
+        Line(letter, _gains(await equity_of(operations, one, await all_entries(operations, one.operation_id))))
         for letter, one in zip("AB", both, strict=True)
     ]
     following = (one.operation_id for one in both if not one.status.is_final)

@@ -5,7 +5,7 @@ import math
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ktrdr_mcp.dashboard.curves import HEIGHT, WIDTH, Line, Point, draw, points_of
+from ktrdr_mcp.dashboard.curves import COLUMNS, HEIGHT, WIDTH, Line, Point, draw, points_of
 
 finite = st.floats(-1e9, 1e9)
 
@@ -36,7 +36,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_extremes() -> None:
     chart = draw("Equity", [Line("E", [Point(i, value) for i, value in enumerate(values)])], unit="pnl")
     assert chart is not None
     spots = spots_of(chart.paths[0][1])
-    assert len(spots) < 600
+    assert len(spots) <= 2 * COLUMNS + 2
     heights = [y for _, y in spots]
     assert (min(heights), max(heights)) == (6, HEIGHT - 6)
 
