@@ -310,9 +310,8 @@ def advance(runs: NDArray[np.void], until: int) -> tuple[int, float, int, int, i
         first, end = bar, min(until, look)
         if run.guarded and account.units != 0.0:
             end = bar + 1
-            account = guard(
-                account, run, trades[run.rows], Bar(bar, prices[OPEN, bar], prices[HIGH, bar], prices[LOW, bar])
-            )
+            seen = Bar(bar, prices[OPEN, bar], prices[HIGH, bar], prices[LOW, bar])
+            account = guard(account, run, trades[run.rows], seen)
         # The account stands until somebody decides: what the bars up to there do is done for all of them at once.
         bar, order = wait(account, run, codes, bar, end)
         if account.units != 0.0:
@@ -321,12 +320,10 @@ def advance(runs: NDArray[np.void], until: int) -> tuple[int, float, int, int, i
     if bar == run.bars and bar > run.start:
         run.unfilled = abs(order)
         if account.units != 0.0:
-            account = close_position(
-                account, run, trades[run.rows], Fill(bar - 1, prices[CLOSE, bar - 1], _END_OF_DATA)
-            )
+            fill = Fill(bar - 1, prices[CLOSE, bar - 1], _END_OF_DATA)
+            account = close_position(account, run, trades[run.rows], fill)
             equity[bar - 1] = account.cash
-    run.bar = bar
-    run.order = order
+    run.bar, run.order = bar, order
     run.cash, run.units = account.cash, account.units
     run.highest, run.lowest = account.highest, account.lowest
     last = equity[bar - 1] if bar > run.start else run.cash
