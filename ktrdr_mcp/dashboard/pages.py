@@ -27,7 +27,7 @@ ROWS_ON_A_PAGE: Final = 25
 _SHOWN_TRADES: Final = 20
 _TILES: Final = (
     "total_return", "buy_and_hold_return", "sharpe_ratio", "max_drawdown", "total_trades", "win_rate", "final_value",
-    "current_pnl",
+    "current_pnl", "test_accuracy", "test_majority_baseline", "epochs_run", "best_epoch", "new_bars", "missing_bars",
 )  # fmt: skip
 _LOSSES: Final = ("train_loss", "validation_loss", "loss", "val_loss")
 _APART: Final = ("notes", "provenance", "partial")

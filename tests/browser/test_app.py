@@ -126,6 +126,23 @@ async def test_the_reply_of_a_start_tool_is_enough(server: Worker, watched: Watc
         await expect(hosted.app.get_by_role("row")).to_have_count(6, timeout=PATIENCE)
 
 
+@pytest.mark.parametrize("watched", [{"viewport": {"width": 400, "height": 700}}], indirect=True)
+async def test_a_training_shows_what_it_is_of_its_numbers_and_its_losses(server: Worker, watched: Watched) -> None:
+    async with hosting(server, watched) as hosted:
+        strategy = "strategies/rsi_mean_reversion.yaml"
+        asked = {"strategy_config_path": strategy, "start_date": "2017-01-02", "end_date": "2017-12-29"}
+        await hosted.open("start_training", asked)
+        await expect(hosted.app.locator("#status", has_text="COMPLETED")).to_be_visible(timeout=PATIENCE)
+        await expect(hosted.app.get_by_role("heading", name="Training EURUSD 1h · rsi_mean_reversion")).to_be_visible()
+        await expect(hosted.app.locator("dl div", has_text="test accuracy")).to_contain_text("%")
+        await expect(hosted.app.get_by_text("Validation loss by epoch")).to_be_visible(timeout=PATIENCE)
+        await expect(hosted.app.get_by_text("epoch 1", exact=True)).to_be_visible()
+        await watched.shoot("app-training")
+        operation_id = await hosted.app.locator("#handle").inner_text()
+    await watched.page.goto(f"{server.url}/operations/{operation_id}")
+    await expect(watched.page.locator(".tiles div", has_text="Test accuracy")).to_contain_text("%")
+
+
 async def test_a_host_that_passes_no_calls_on_still_shows_the_reply(server: Worker, watched: Watched) -> None:
     async with hosting(server, watched) as hosted:
         operation_id = finished(server)
