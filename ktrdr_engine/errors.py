@@ -32,7 +32,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+_NAMED: Final = 40
+"""Known words a repair lists: all types of indicators, but not all sets of a strategy that has a hundred."""
 
 
 class KtrdrError(Exception):
@@ -194,8 +197,13 @@ def nearest(word: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `" Did you mean 'x'?"`, or all known words when none is near, or `""` when there are none."""
+    """Return `" Did you mean 'x'?"`, or the known words when none is near, or `""` when there are none.
+
+    Of many known words the first ones are named, and how many there are besides.
+    """
     names = sorted(known)
     if hits := nearest(word, names):
         return " Did you mean " + " or ".join(repr(hit) for hit in hits) + "?"
-    return f" Known: {', '.join(names)}." if names else ""
+    shown = names[:_NAMED]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return f" Known: {', '.join(shown)}{more}." if names else ""

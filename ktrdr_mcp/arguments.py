@@ -106,7 +106,7 @@ class StrictTool(Tool):
         about = f": {schema['description']}" if "description" in schema else ""
         if kind == "missing":
             return f"{name}: missing, expected {expected(schema)}{about}"
-        hint = did_you_mean(value, _choices(schema)) if isinstance(value, str) else ""
+        hint = _hint(value, schema) if isinstance(value, str) else ""
         return f"{name}={_short(value)}: expected {expected(schema)}{about}.{hint}"
 
 
@@ -151,6 +151,12 @@ def expected(schema: Schema) -> str:
     return " or ".join(dict.fromkeys(words)) + example
 
 
+def _hint(text: str, schema: Schema) -> str:
+    if any(option.get("type") == "array" for option in _options(schema)):
+        return f" Did you mean [{_short(text)}]?"
+    return did_you_mean(text, _choices(schema))
+
+
 def _options(schema: Schema) -> list[Schema]:
     return [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
 
@@ -180,15 +186,19 @@ def _text_limits(schema: Schema) -> str:
 def _range(schema: Schema) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
-        return f" from {low:g} to {high:g}"
+        return f" from {_figure(low)} to {_figure(high)}"
     bounds = {
-        "minimum": "at least {:g}",
-        "exclusiveMinimum": "above {:g}",
-        "maximum": "at most {:g}",
-        "exclusiveMaximum": "below {:g}",
+        "minimum": "at least",
+        "exclusiveMinimum": "above",
+        "maximum": "at most",
+        "exclusiveMaximum": "below",
     }
-    parts = [words.format(schema[key]) for key, words in bounds.items() if key in schema]
+    parts = [f"{words} {_figure(schema[key])}" for key, words in bounds.items() if key in schema]
     return " " + ", ".join(parts) if parts else ""
+
+
+def _figure(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"
 
 
 def _short(value: object) -> str:

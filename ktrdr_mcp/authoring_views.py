@@ -20,11 +20,12 @@ from ktrdr_engine.authoring.replies import (
     StrategyRow,
     StrategyText,
 )
-from ktrdr_mcp.failures import bounded
+from ktrdr_mcp.failures import bounded, wire_bytes
 from ktrdr_mcp.views import text_of, word
 
 YAML_BYTES = 7_000
-_MISTAKES_BYTES = 5_000
+_MISTAKES_BYTES = 1_700
+_MISTAKE_BYTES = 600
 _CELL = 60
 _ROWS = 12
 _SHOWN = 8
@@ -76,12 +77,16 @@ def check_text(check: StrategyCheck, called: str) -> str:
 
 def _invalid_text(check: StrategyCheck, called: str) -> str:
     lines = [f"NOT VALID: {check.mistakes} mistake{'s' * (check.mistakes != 1)}."]
+    room = _MISTAKES_BYTES
     for one in check.errors:
         value = "" if one.value is None else f" = {one.value!r}"
-        lines.append(f"- {one.path or 'the text'}{value}: {one.problem}. {one.repair}".rstrip())
-    if hidden := check.mistakes - len(check.errors):
-        lines.append(f"- and {hidden} more")
-    body = bounded("\n".join(lines), _MISTAKES_BYTES)
+        line = bounded(f"- {one.path or 'the text'}{value}: {one.problem}. {one.repair}".rstrip(), _MISTAKE_BYTES)
+        if (room := room - wire_bytes(line)) < 0:
+            break
+        lines.append(line)
+    if hidden := check.mistakes - (len(lines) - 1):
+        lines.append(f"- and {hidden} more; `errors` has those that fit a reply")
+    body = "\n".join(lines)
     return f"{body}\nNext: repair {'it' if check.mistakes == 1 else 'them'}, then validate_strategy({called}) again."
 
 

@@ -47,3 +47,9 @@ def test_suggestions_ignore_case_and_list_everything_when_nothing_is_near() -> N
     assert did_you_mean("eurusd", ["EURUSD", "AAPL"]) == " Did you mean 'EURUSD'?"
     assert did_you_mean("zzz", ["b", "a"]) == " Known: a, b."
     assert did_you_mean("zzz", []) == ""
+
+
+def test_a_repair_that_lists_what_is_known_stays_short_when_much_is() -> None:
+    many = did_you_mean("nothing like it", [f"zone_{number:03}" for number in range(500)])
+    assert many.startswith(" Known: zone_000, zone_001, ")
+    assert many.endswith(", zone_039 and 460 more.")

@@ -62,7 +62,9 @@ def _parsed(text: str) -> StrategyConfig:
 
 
 def _refused(error: StrategyError) -> StrategyCheck:
-    found = error.details.get("errors") or [{"path": "", "value": None, "problem": error.message, "repair": ""}]
+    # A problem has no full stop at its end: a repair may follow.
+    whole = {"path": "", "value": None, "problem": error.message.removesuffix("."), "repair": ""}
+    found = error.details.get("errors") or [whole]
     mistakes = tuple(Mistake(**one) for one in found[:_SHOWN])
     return StrategyCheck(valid=False, mistakes=error.details.get("count", 1), errors=mistakes)
 

@@ -226,7 +226,7 @@ class Rule(Section):
         description="`SET is MEMBERSHIP`, joined by and, or, not and parentheses",
     )
     then: Literal["BUY", "HOLD", "SELL"] = Field(examples=["BUY"], description="what the rule speaks for")
-    weight: Annotated[float, Gt(0), Le(1), FRACTION] = Field(1.0, description="multiplies the degree of its condition")
+    weight: Annotated[float, Gt(0), Le(1)] = Field(1.0, description="multiplies the degree of its condition")
 
 
 class Model(Section):

@@ -82,6 +82,11 @@ async def test_a_value_out_of_range_is_answered_with_the_range(
     assert len(refusal) < 1_000
 
 
+async def test_one_value_where_a_list_belongs_is_answered_with_the_list(session: Session) -> None:
+    refusal = await session.refusal("compare_operations", operation_ids="op_a")
+    assert 'Did you mean ["op_a"]?' in refusal
+
+
 async def test_numbers_in_text_are_understood(session: Session) -> None:
     operation_id = await session.start("QUICK", initial_capital="5000")
     metadata = (await session.answer("get_operation", operation_id=operation_id))["metadata"]
@@ -170,6 +175,7 @@ def test_a_lean_schema_keeps_properties_that_are_called_like_keywords() -> None:
     ("schema", "words"),
     [
         ({"type": "integer"}, "a whole number"),
+        ({"type": "integer", "minimum": 0, "maximum": 2**32 - 1}, "a whole number from 0 to 4294967295"),
         ({"type": "number", "exclusiveMaximum": 3}, "a finite number below 3"),
         ({"type": "number", "minimum": 1, "exclusiveMaximum": 3}, "a finite number at least 1, below 3"),
         ({"anyOf": [{"type": "boolean"}, {"type": "null"}]}, "true or false"),

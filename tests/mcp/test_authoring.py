@@ -188,3 +188,22 @@ async def test_replies_stay_small_whatever_is_asked(agent: Agent, tmp_path: Path
         assert "Next: " in text.splitlines()[-1], tool
         if tool not in ("get_strategy", "validate_strategy"):
             assert len(text.encode()) < 2_048, tool
+
+
+async def test_a_hundred_mistakes_fit_a_reply_whose_text_is_short(agent: Agent) -> None:
+    zones = "".join(f"  zone_{number}: {{indicator: rsi_14, low: [0, 20, 35]}}\n" for number in range(90))
+    asked = "".join(f"  - {{fuzzy_set: nothing_like_it_{number}}}\n" for number in range(90))
+    before, after = MINE.split("fuzzy_sets:")[0], MINE.split("\nmodel:")[1]
+    wrong = f"{before}fuzzy_sets:\n{zones}\nnn_inputs:\n{asked}\nmodel:{after}"
+    check, text = await agent.does("validate_strategy", yaml=wrong)
+    assert check["mistakes"] == 90
+    assert "zone_0, " in check["errors"][0]["repair"]
+    assert "more; `errors` has those that fit a reply" in text
+    assert text.endswith("Next: repair them, then validate_strategy(yaml=...) again.")
+    assert len(text.encode()) < 2_000
+    assert len(text) + len(json.dumps(check)) < 20_000
+
+
+async def test_a_text_that_is_no_mapping_is_refused_in_one_sentence(agent: Agent) -> None:
+    text = await agent.reads("validate_strategy", yaml="5")
+    assert "Start with `name: my_strategy`.\nNext:" in text

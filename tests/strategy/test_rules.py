@@ -95,7 +95,7 @@ def test_a_rule_may_ask_on_a_longer_timeframe(ruled: dict[str, Any]) -> None:
         ("model/rules/0/then", "buy", "model.rules[0].then", ["one of BUY, HOLD, SELL", "Did you mean 'BUY'?"]),
         ("model/rules/0/then", ["BUY"], "model.rules[0].then", ["one of BUY, HOLD, SELL"]),
         ("model/rules/0/weight", 0, "model.rules[0].weight", ["above 0 and at most 1"]),
-        ("model/rules/0/weight", 80, "model.rules[0].weight", ["at most 1", "Did you mean 0.8?"]),
+        ("model/rules/0/weight", 80, "model.rules[0].weight", ["above 0 and at most 1"]),
         ("model/rules/0/wieght", 1, "model.rules[0].wieght", ["unknown key", "Did you mean 'weight'?"]),
         ("model/rules/0/when", "a is b", "model.rules[0].when", ["unknown key"]),
         ("model/norm", "minmax", "model.norm", ["one of min_max, product", "Did you mean 'min_max'?"]),
@@ -209,3 +209,8 @@ def test_a_file_of_garbage_rules_is_answered_shortly(ruled: dict[str, Any]) -> N
         check_mapping(ruled, "s.yaml")
     assert len(caught.value.message) < 40_000
     assert len(caught.value.details["errors"]) == 100
+
+
+def test_a_weight_out_of_range_is_not_taken_for_percent(ruled: dict[str, Any]) -> None:
+    edit(ruled, "model/rules/0/weight", 5)
+    assert mistakes(ruled)["model.rules[0].weight"].endswith("must be a number above 0 and at most 1.")
