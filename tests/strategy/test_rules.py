@@ -213,4 +213,4 @@ def test_a_file_of_garbage_rules_is_answered_shortly(ruled: dict[str, Any]) -> N
 
 def test_a_weight_out_of_range_is_not_taken_for_percent(ruled: dict[str, Any]) -> None:
     edit(ruled, "model/rules/0/weight", 5)
-    assert mistakes(ruled)["model.rules[0].weight"].endswith("must be a number above 0 and at most 1.")
+    assert mistakes(ruled)["model.rules[0].weight"] == "5: must be a number above 0 and at most 1. "
