@@ -24,7 +24,7 @@ def test_what_a_terminal_would_obey_is_written_out() -> None:
     assert visible("EURUSD 1h,\n\tSharpe −0.5 · Zürich 日本") == "EURUSD 1h,\n\tSharpe −0.5 · Zürich 日本"
 
 
-@given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10))
 def test_json_stays_the_same_value(value: Any) -> None:
     assert json.loads(visible(json.dumps(value, ensure_ascii=False, indent=2))) == value
 

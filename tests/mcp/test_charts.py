@@ -13,6 +13,8 @@ from ktrdr_engine.composition import open_application
 from ktrdr_engine.settings import Settings
 from ktrdr_mcp.server import create_server
 from tests.mcp.conftest import Session, backtest_of, text_of
+from tests.training.conftest import REQUEST, write_prices, write_strategy
+from tests.training.prices import series, wave
 from tests.worker_app.process import worker_process
 
 
@@ -88,19 +90,16 @@ async def test_a_real_run_has_its_prices_in_the_chart_and_its_story_in_the_repor
 
 
 async def test_a_chart_without_others_leads_to_the_numbers(settings: Settings) -> None:
+    write_strategy(settings.ktrdr_home)
+    write_prices(settings.ktrdr_home, series(wave(1_200)))
     async with open_application(settings) as application, Client(create_server(application)) as client:
-        request = {
-            "strategy_config_path": "strategies/rsi_mean_reversion.yaml",
-            "start_date": "2017-01-02",
-            "end_date": "2017-09-29",
-        }
-        started = await client.call_tool("start_training", request)
+        started = await client.call_tool("start_training", REQUEST)
         assert started.structured_content is not None
         operation_id = started.structured_content["operation_id"]
         await client.call_tool("get_operation", {"operation_id": operation_id, "wait_seconds": 25})
         arguments = {"operation_id": operation_id, "kind": "training"}
         text = text_of(await client.call_tool("plot_operation", arguments))
-        assert "Training of rsi_mean_reversion; " in text
+        assert "Training of tiny; " in text
         assert f"Next: get_metrics(operation_id='{operation_id}')" in text
 
 

@@ -29,10 +29,10 @@ async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
 
 
 @pytest.mark.timeout(60)
-async def test_a_csv_is_loaded_listed_and_backtested_over_stdio(tmp_path: Path, mode: str) -> None:
+async def test_a_csv_is_loaded_listed_and_backtested_over_stdio(tmp_path: Path) -> None:
     put(tmp_path, EURUSD, "mine.csv")
     server = StdioServerParameters(command=sys.executable, args=["-m", "ktrdr_mcp.main"], env=environment(tmp_path))
-    async with Client(server, mode=mode) as client:
+    async with Client(server) as client:
 
         async def ask(tool: str, **arguments: Any) -> dict[str, Any]:
             result = await client.call_tool(tool, arguments)

@@ -1,22 +1,23 @@
-"""Strategies of several timeframes and of a recurrent network, backtested by an agent over stdio."""
+"""Strategies of several timeframes and of a recurrent network, trained and backtested by an agent."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client, StdioServerParameters
+from mcp import Client
 
+from ktrdr_engine.composition import open_application
 from ktrdr_engine.inference.bundle import save_bundle
 from ktrdr_engine.inference.metadata import Architecture, RecurrentArchitecture
+from ktrdr_engine.settings import Settings
 from ktrdr_engine.strategy.library import StrategyLibrary
+from ktrdr_mcp.server import create_server
 from tests.inference.models import bundle
 from tests.mcp.conftest import text_of
-from tests.mcp.wire import environment
 
 STRATEGY = """
 name: NAME
@@ -51,7 +52,6 @@ def furnish(home: Path) -> None:
         save_bundle(trained, home / "models" / f"{name}.pt")
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", MODELS)
 async def test_an_agent_backtests_it(tmp_path: Path, name: str) -> None:
     async with at_work(tmp_path) as ask:
@@ -61,7 +61,6 @@ async def test_an_agent_backtests_it(tmp_path: Path, name: str) -> None:
         assert any("4h made from the 1h bars" in note for note in operation["results"]["notes"])
 
 
-@pytest.mark.timeout(60)
 async def test_an_agent_trains_it_and_backtests_what_came_of_it(tmp_path: Path) -> None:
     async with at_work(tmp_path) as ask:
         trained = await ask("start_training", **asked("memory", "2017-01-02"))
@@ -80,10 +79,10 @@ def asked(name: str, start_date: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def at_work(home: Path) -> AsyncIterator[Callable[..., Awaitable[dict[str, Any]]]]:
-    """Yield what starts an operation in a server of its own and returns it once it has completed."""
+    """Yield what starts an operation in a home that has them and returns it once it has completed."""
     furnish(home)
-    server = StdioServerParameters(command=sys.executable, args=["-m", "ktrdr_mcp.main"], env=environment(home))
-    async with Client(server) as client:
+    settings = Settings(ktrdr_home=home, _env_file=None)
+    async with open_application(settings) as application, Client(create_server(application)) as client:
 
         async def call(tool: str, **arguments: Any) -> dict[str, Any]:
             result = await client.call_tool(tool, arguments)

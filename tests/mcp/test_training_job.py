@@ -1,16 +1,18 @@
-"""From a strategy to a backtest of the model it gave: through a real client over stdio, here and on a worker."""
+"""From a strategy to a backtest of the model it gave: through a client, here and on a worker; and a kill meanwhile."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client, StdioServerParameters
+from mcp import Client
 
+from ktrdr_engine.composition import open_application
+from ktrdr_engine.settings import Settings
+from ktrdr_mcp.server import create_server
 from tests.mcp.conftest import text_of
-from tests.mcp.wire import environment, server
+from tests.mcp.wire import server
 from tests.training.conftest import REQUEST, write_prices, write_strategy
 from tests.training.prices import series, wave
 from tests.worker_app.process import worker_process
@@ -67,8 +69,8 @@ def check(training: dict[str, Any], backtest: dict[str, Any]) -> None:
 
 async def test_a_model_is_trained_and_backtested_on_later_bars(tmp_path: Path) -> None:
     home = furnish(tmp_path)
-    params = StdioServerParameters(command=sys.executable, args=["-m", "ktrdr_mcp.main"], env=environment(home))
-    async with Client(params) as client:
+    settings = Settings(ktrdr_home=home, _env_file=None)
+    async with open_application(settings) as application, Client(create_server(application)) as client:
         check(*await train_and_backtest(client))
         refused = await client.call_tool("start_training", REQUEST | {"symbol": ["WAVE"]})
         assert refused.is_error
@@ -77,16 +79,16 @@ async def test_a_model_is_trained_and_backtested_on_later_bars(tmp_path: Path) -
 
 async def test_a_model_trained_on_a_worker_is_found_by_a_backtest_there(tmp_path: Path) -> None:
     home = furnish(tmp_path / "worker")
-    (tmp_path / "server").mkdir()
     with worker_process(home) as worker:
-        switches = {
-            f"{word}_{kind}_SERVICE{end}": value
-            for kind in ("BACKTEST", "TRAINING")
-            for word, end, value in (("USE_REMOTE", "", "true"), ("REMOTE", "_URL", worker.url))
-        }
-        variables = environment(tmp_path / "server", **switches)
-        params = StdioServerParameters(command=sys.executable, args=["-m", "ktrdr_mcp.main"], env=variables)
-        async with Client(params) as client:
+        settings = Settings(
+            ktrdr_home=tmp_path / "server",
+            use_remote_backtest_service=True,
+            remote_backtest_service_url=worker.url,
+            use_remote_training_service=True,
+            remote_training_service_url=worker.url,
+            _env_file=None,
+        )
+        async with open_application(settings) as application, Client(create_server(application)) as client:
             training, backtest = await train_and_backtest(client)
     check(training, backtest)
     assert (training["execution"], backtest["execution"]) == ("remote", "remote")
