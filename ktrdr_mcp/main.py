@@ -13,7 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ktrdr_engine import __version__
-from ktrdr_engine.cli.listening import DEFAULT_HOST, add_listening_options, require_token_beyond_loopback
+from ktrdr_engine.cli.listening import (
+    DEFAULT_HOST,
+    add_listening_options,
+    refuse_guessable,
+    require_token_beyond_loopback,
+)
 from ktrdr_engine.errors import InvalidRequest, KtrdrError
 from ktrdr_engine.logs import set_up_logging
 from ktrdr_mcp.process import run
@@ -27,6 +32,7 @@ _STDIO = "stdio"
 _OVER_HTTP = ("streamable-http", "sse")
 _DEFAULT_PORT = 8000
 _TOKEN = "KTRDR_SERVER_TOKEN"
+_CLIENTS = "in every client"
 
 # Worker threads run compiled code that gives the lock away; short turns keep the loop quick beside those that do not.
 _SWITCH_INTERVAL_SECONDS = 0.0005
@@ -58,12 +64,15 @@ def _check(options: argparse.Namespace, settings: Settings) -> None:
             )
         return
     token = settings.ktrdr_server_token
-    require_token_beyond_loopback(options.host, token, variable=_TOKEN, same="in every client")
-    if options.allow_host and token is None:
+    require_token_beyond_loopback(options.host, token, variable=_TOKEN, same=_CLIENTS)
+    if not options.allow_host:
+        return
+    name = f"--allow-host {options.allow_host[0]}"
+    if token is None:
         raise InvalidRequest(
-            f"--allow-host {options.allow_host[0]} is for clients elsewhere: set {_TOKEN} (the same in every client), "
-            "or leave the option out."
+            f"{name} is for clients elsewhere: set {_TOKEN} (the same in every client), or leave the option out."
         )
+    refuse_guessable(token, variable=_TOKEN, same=_CLIENTS, where=name)
 
 
 def _set_up_logging(options: argparse.Namespace, settings: Settings) -> None:

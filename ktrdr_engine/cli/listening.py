@@ -41,10 +41,25 @@ def require_token_beyond_loopback(host: str, token: SecretStr | None, *, variabl
             f"--host {host} can be reached from other machines: set {variable} (the same {same}), "
             f"or listen on {DEFAULT_HOST}."
         )
+    refuse_guessable(token, variable=variable, same=same, where=f"--host {host}")
+
+
+def refuse_guessable(token: SecretStr, *, variable: str, same: str, where: str) -> None:
+    """Check that nobody finds the token by trying.
+
+    Args:
+        token: The token.
+        variable: The environment variable that holds it.
+        same: Who else must know it, for the message.
+        where: The option that opens the server to others, for the message.
+
+    Raises:
+        InvalidRequest: It is too short.
+    """
     if len(token.get_secret_value()) < _SHORTEST_TOKEN:
         raise InvalidRequest(
-            f"--host {host} can be reached from other machines, and {variable} is short enough to be guessed: give it "
-            f"at least {_SHORTEST_TOKEN} characters, for example from `openssl rand -hex 32` (the same {same})."
+            f"{where} lets other machines ask, and {variable} is short enough to be guessed: give it at least "
+            f"{_SHORTEST_TOKEN} characters, for example from `openssl rand -hex 32` (the same {same})."
         )
 
 

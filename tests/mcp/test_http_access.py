@@ -109,14 +109,20 @@ async def test_a_client_with_the_token_speaks_both_transports(closed_server: Wor
 
 @pytest.mark.parametrize("transport", ["streamable-http", "sse"])
 @pytest.mark.parametrize("arguments", [["--host", "0.0.0.0"], ["--host", "::"], ["--allow-host", "ktrdr.example"]])
-def test_nobody_elsewhere_may_ask_without_a_token(
-    transport: str, arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("token", ["", "123456789012345"])
+def test_nobody_elsewhere_may_ask_without_a_token_or_with_one_that_can_be_guessed(
+    token: str,
+    transport: str,
+    arguments: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv("KTRDR_SERVER_TOKEN", raising=False)
+    monkeypatch.setenv("KTRDR_SERVER_TOKEN", token)
     assert main(["--transport", transport, *arguments]) == 2
     shown = capsys.readouterr()
     assert "KTRDR_SERVER_TOKEN" in shown.err
     assert arguments[1] in shown.err
+    assert not token or token not in shown.err
     assert shown.out == ""
 
 
