@@ -19,6 +19,8 @@ COLUMNS: Final = 500
 """Pixel columns that a curve is kept sharp for."""
 
 _MARGIN: Final = 6
+_FEW_DAYS: Final = 5 * 86_400  # seconds within which a date alone would not tell three places apart
+_DATE, _DATE_AND_TIME = slice(10), slice(16)
 
 
 class Point(NamedTuple):
@@ -82,7 +84,8 @@ def draw(
     last = max(line.points[-1].place for line in drawn)
     low, high = min(values), max(values)
     across, up = _Scale(first, last, 0, WIDTH), _Scale(low, high, HEIGHT - _MARGIN, _MARGIN)
-    places = [_place(place, dated=dated) for place in (first, (first + last) / 2, last)]
+    shown = _DATE if last - first > _FEW_DAYS else _DATE_AND_TIME
+    places = [_place(place, shown if dated else None) for place in (first, (first + last) / 2, last)]
     levels = [figure(unit, float(level)) for level in (high, (low + high) / 2, low)]
     return Chart(
         title,
@@ -132,10 +135,11 @@ def _coordinate(place: object, index: int) -> float:
     return float(place) if isinstance(place, int | float) else float(index)
 
 
-def _place(place: float, *, dated: bool) -> str:
-    if not dated:
+def _place(place: float, shown: slice | None) -> str:
+    """Return the label of a place: that part of its time, or the number of an epoch."""
+    if shown is None:
         return f"{place:,.0f}"
-    return moment(datetime.fromtimestamp(place, tz=UTC))[:10]
+    return moment(datetime.fromtimestamp(place, tz=UTC))[shown]
 
 
 def _summary(title: str, lines: Sequence[Line], unit: str, places: Sequence[str]) -> str:

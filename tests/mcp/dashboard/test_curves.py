@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -51,6 +53,15 @@ def test_two_lines_share_their_axes() -> None:
     assert chart.levels == ("100.00 %", "0.00 %", "−100.00 %")
     assert chart.places == ("0", "100", "200")
     assert "A from 0.00 % to 100.00 %" in chart.summary
+
+
+@pytest.mark.parametrize(("days", "last"), [(365, "2020-01-01"), (1, "2019-01-02 00:00")])
+def test_places_within_a_few_days_are_told_apart_by_their_time(days: int, last: str) -> None:
+    begin = datetime(2019, 1, 1, tzinfo=UTC).timestamp()
+    chart = draw("Equity", [Line("A", [Point(begin, 1), Point(begin + days * 86_400, 2)])], unit="pnl")
+    assert chart is not None
+    assert chart.places[2] == last
+    assert len(set(chart.places)) == 3
 
 
 def test_fewer_than_two_points_are_no_curve() -> None:
