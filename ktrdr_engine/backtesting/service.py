@@ -106,7 +106,7 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
         parts = [f"return {total_return:+.2%}"] if isinstance(total_return, float | int) else []
         if isinstance(sharpe, float | int):
             parts.append(f"Sharpe {sharpe:.2f}")
-        return ", ".join([*parts, f"{trades} trades"])
+        return ", ".join([*parts, f"{trades} trade{'s' * (trades != 1)}"])
 
 
 def _outcome(results: BacktestResults) -> Outcome:
