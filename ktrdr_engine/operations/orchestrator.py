@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, ClassVar, Generic, TypeVar
 
 import anyio
@@ -24,6 +24,7 @@ from ktrdr_engine.operations.requests import OperationRequest
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.sources import Worker
 from ktrdr_engine.operations.starting import StartRoute
+from ktrdr_engine.operations.turns import Turns
 
 RequestT = TypeVar("RequestT", bound=OperationRequest)
 JobT = TypeVar("JobT")
@@ -50,7 +51,7 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
     def __init__(self, operations: OperationsService, *, worker: Worker | None = None) -> None:
         self._operations = operations
         self._worker = worker
-        self._starting: dict[str, anyio.Lock] = {}
+        self._turns = Turns()
 
     async def start(self, request: RequestT, *, idempotency_key: str | None = None) -> Operation:
         """Check everything that can be checked, then start and return at once.
@@ -68,7 +69,8 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
         fingerprint = self._fingerprint(request)
         if idempotency_key is None:
             return await self._start_new(request, None, fingerprint)
-        async with self._one_at_a_time(idempotency_key):
+        # A repeat that comes while the first is being started has to find what that made.
+        async with self._turns.of(idempotency_key):
             earlier = await self._operations.find_repeat(idempotency_key, fingerprint)
             return earlier or await self._start_new(request, idempotency_key, fingerprint)
 
@@ -173,18 +175,6 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
 
     def _fingerprint(self, request: RequestT) -> str:
         return hashlib.sha256(f"{self.kind_word} {request.model_dump_json()}".encode()).hexdigest()
-
-    @asynccontextmanager
-    async def _one_at_a_time(self, key: str) -> AsyncIterator[None]:
-        """Let equal keys pass one after the other, so that a repeat finds the operation of the first."""
-        lock = self._starting.setdefault(key, anyio.Lock())
-        try:
-            async with lock:
-                yield
-        finally:
-            statistics = lock.statistics()
-            if not statistics.locked and not statistics.tasks_waiting:
-                self._starting.pop(key, None)
 
 
 async def _as_understood(request: OperationRequest, worker: Worker, remote_id: str) -> dict[str, Any]:

@@ -177,15 +177,10 @@ class Transitions:
             self._records.retire(record)
         record.source = None
         if not record.ended.is_set():
-            self._note_end(record)
+            self._records.tally.end(record.operation)
+            _log_end(record.operation)
         record.ended.set()
         return True
-
-    def _note_end(self, record: Record) -> None:
-        operation = record.operation
-        self._records.tally.end(operation)
-        extra = {"operation_id": operation.operation_id}
-        logger.info("Operation %s ended %s", operation.operation_id, operation.status, extra=extra)
 
 
 async def _last_look(record: Record) -> Operation:
@@ -197,6 +192,11 @@ async def _last_look(record: Record) -> Operation:
 
 async def _whole_history(record: Record) -> Callable[[], FinishedHistory]:
     return (lambda: NO_HISTORY) if record.source is None else await record.source.history()
+
+
+def _log_end(operation: Operation) -> None:
+    extra = {"operation_id": operation.operation_id}
+    logger.info("Operation %s ended %s", operation.operation_id, operation.status, extra=extra)
 
 
 def _with_warning(operation: Operation, warning: str) -> Operation:
