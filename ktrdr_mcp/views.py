@@ -13,7 +13,14 @@ from typing import Any, Final
 from mcp_types import CallToolResult, TextContent
 from pydantic import BaseModel
 
-from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage, OperationStatus, OperationType
+from ktrdr_engine.operations.models import (
+    MetricsPage,
+    Operation,
+    OperationPage,
+    OperationStatus,
+    OperationSummary,
+    OperationType,
+)
 from ktrdr_mcp.failures import bounded
 
 MAX_REPLY_BYTES = 20_000
@@ -22,6 +29,7 @@ _LINE_WIDTH = 110
 _HEAD_ROWS, _TAIL_ROWS = 3, 5
 _MAX_LIST_ROWS = 20
 _MESSAGE_WIDTH = 400
+_ROW_WIDTH = 80
 _TWO_DECIMALS_FROM = 1_000
 
 
@@ -71,14 +79,16 @@ def operations_text(page: OperationPage, offset: int) -> str:
     return text_of(
         [
             f"{page.returned} of {page.total} operations, newest first",
-            *(
-                f"{row.operation_id}  {row.status}  {row.percentage:.0f} %  {bounded(row.headline or row.message, 60)}"
-                for row in shown
-            ),
+            *map(_operation_row, shown),
             *hidden,
         ],
         f"{more}get_operation(operation_id=...) shows one.",
     )
+
+
+def _operation_row(row: OperationSummary) -> str:
+    outcome = bounded(row.headline or row.message, _ROW_WIDTH)
+    return f"{row.operation_id}  {row.status}  {row.percentage:.0f} %  {outcome}"
 
 
 def text_of(lines: Iterable[str], way_on: str) -> str:

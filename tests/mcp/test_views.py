@@ -154,3 +154,9 @@ def test_no_text_is_longer_than_two_kilobytes_whatever_the_engine_says() -> None
     for text in (operation_text(long), cancelled_text(long), metrics_text(ID, page), operations_text(listed, 0)):
         assert wire_bytes(text) < 2_048
         assert "\nNext: " in text
+
+
+def test_a_row_of_a_training_names_its_model_whole() -> None:
+    headline = "test accuracy 0.42 (majority 0.55), models/rsi_mean_reversion_v1.0.0.pt"
+    page = OperationPage(operations=(row(1, headline=headline),), total=1, returned=1)
+    assert operations_text(page, offset=0).splitlines()[1].endswith(f"100 %  {headline}")
