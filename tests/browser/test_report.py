@@ -31,6 +31,13 @@ def report(tmp_path: Path) -> str:
     return written(tmp_path, render(material(made, run(6_000, TRADES, made=made))))
 
 
+@pytest.mark.parametrize("watched", [{"viewport": {"width": 1280, "height": 900}}], indirect=True)
+async def test_all_columns_of_the_trades_are_seen_at_once_on_a_wide_screen(watched: Watched, report: str) -> None:
+    await watched.page.goto(report)
+    room = watched.page.locator(".wide", has=watched.page.locator("#trade-table"))
+    assert await room.evaluate("room => room.scrollWidth - room.clientWidth") <= 0
+
+
 async def column(page: Page, number: int) -> list[str]:
     return await page.locator(f"#trade-table tbody td:nth-child({number})").all_text_contents()
 
