@@ -6,11 +6,18 @@ finishes the arguments.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
 
+from mcp import MCPError
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp_types import INVALID_PARAMS, GetPromptResult, InputRequiredResult, Prompt
 
+from ktrdr_engine.errors import did_you_mean
 from ktrdr_mcp.failures import bounded
+
+StateT = TypeVar("StateT")
 
 RESEARCH = """\
 Research a trading idea with ktrdr and report honestly whether it holds.
@@ -52,6 +59,34 @@ Ratios are fractions: 0.02 is 2 %. Do not promise that the past repeats."""
 
 _IDEA_BYTES = 2_000
 _WORD_BYTES = 100
+
+
+class PromptingServer(MCPServer[StateT], Generic[StateT]):
+    """A server whose prompts are refused as its tools are: the SDK calls every mistake an internal error."""
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[StateT, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Return a prompt with its arguments filled in.
+
+        Raises:
+            MCPError: No prompt has this name, or an argument is missing or unknown; all mistakes are named.
+        """
+        if mistakes := " ".join(_mistakes(await self.list_prompts(), name, arguments or {})):
+            raise MCPError(INVALID_PARAMS, bounded(mistakes, _IDEA_BYTES))
+        return await super().get_prompt(name, arguments, context)
+
+
+def _mistakes(prompts: list[Prompt], name: str, arguments: dict[str, Any]) -> Iterator[str]:
+    known = {prompt.name: [one.name for one in prompt.arguments or ()] for prompt in prompts}
+    if name not in known:
+        short = bounded(name, _WORD_BYTES)
+        yield f"There is no prompt {short!r}.{did_you_mean(short, known)}"
+        return
+    if missing := [one for one in known[name] if one not in arguments]:
+        yield f"{name} lacks {', '.join(missing)}: give each of {', '.join(known[name])}."
+    for unknown in (bounded(one, _WORD_BYTES) for one in arguments if one not in known[name]):
+        yield f"{name} takes no {unknown!r}.{did_you_mean(unknown, known[name])}"
 
 
 def add_prompts(server: MCPServer[Any]) -> None:

@@ -15,7 +15,7 @@ from ktrdr_engine import __version__
 from ktrdr_mcp.apps.operation import operation_app
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.completions import add_completions
-from ktrdr_mcp.prompts import add_prompts
+from ktrdr_mcp.prompts import PromptingServer, add_prompts
 from ktrdr_mcp.resources import add_resources
 from ktrdr_mcp.tools.backtesting import backtesting_tools
 from ktrdr_mcp.tools.charts import chart_tools
@@ -76,7 +76,7 @@ def create_server(
         finally:
             on_disconnect()
 
-    server = MCPServer(
+    server = PromptingServer(
         "ktrdr",
         title="ktrdr backtesting lab",
         version=__version__,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from mcp import MCPError
-from mcp_types import PromptReference, ResourceTemplateReference, TextContent, TextResourceContents
+from mcp_types import INVALID_PARAMS, PromptReference, ResourceTemplateReference, TextContent, TextResourceContents
 
 from ktrdr_engine.backtesting.models import BacktestResults
 from ktrdr_mcp.prompts import EXPLAIN, RESEARCH
@@ -112,3 +112,22 @@ async def test_the_card_of_a_model_is_a_resource(agent: Agent) -> None:
     for name in ("rsi_mpl", "..%2Fsecret"):
         with pytest.raises(MCPError):
             await agent.client.read_resource(f"ktrdr://models/{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("research", {}, ["no prompt 'research'", "Did you mean 'research_strategy'?"]),
+        ("research_strategy", {"symbol": "EURUSD"}, ["lacks timeframe, idea", "each of symbol, timeframe, idea"]),
+        ("research_strategy", RESEARCH_ARGUMENTS | {"ticker": "X"}, ["takes no 'ticker'", "Known: idea, symbol"]),
+        ("explain_backtest", {"operation": "op_x"}, ["lacks operation_id", "Did you mean 'operation_id'?"]),
+    ],
+)
+async def test_a_mistake_in_a_prompt_is_named_and_repaired(
+    agent: Agent, name: str, arguments: dict[str, str], words: list[str]
+) -> None:
+    with pytest.raises(MCPError) as refused:
+        await agent.client.get_prompt(name, arguments)
+    assert refused.value.code == INVALID_PARAMS
+    for word in words:
+        assert word in refused.value.message
