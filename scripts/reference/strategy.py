@@ -64,7 +64,7 @@ def _kind(schema: dict[str, Any]) -> str:
         return ", ".join(str(choice) for choice in schema["enum"])
     if "const" in schema:
         return str(schema["const"])
-    bounds = [f"{sign} {schema[key]:g}" for key, sign in _BOUNDS.items() if key in schema]
+    bounds = [f"{sign} {schema[key]:.12g}" for key, sign in _BOUNDS.items() if key in schema]
     noun = {"array": "list", "object": "mapping", "integer": "whole number", "null": "null"}
     kind = noun.get(schema.get("type", "object"), schema.get("type", "mapping"))
     return f"{kind} {', '.join(bounds)}".strip()

@@ -13,6 +13,9 @@ from ktrdr_engine.settings import Settings
 from tests.datasets.prices import bars, csv, put
 from tests.worker_app.process import worker_process
 
+# Processes start slowly on a machine that is busy with other tests.
+pytestmark = pytest.mark.timeout(60)
+
 LOAD = {"symbol": "TEST", "timeframe": "1h", "source": "file", "path": "prices.csv"}
 
 

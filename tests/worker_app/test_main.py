@@ -12,6 +12,9 @@ import pytest
 from tests.backtesting.conftest import MAIN_JOB
 from tests.worker_app.process import ROOT, Worker, worker_process
 
+# Processes start slowly on a machine that is busy with other tests.
+pytestmark = pytest.mark.timeout(60)
+
 
 def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "worker_app.main", *arguments]

@@ -19,6 +19,9 @@ from ktrdr_engine.settings import Settings
 from tests.backtesting.conftest import MAIN_JOB
 from tests.worker_app.process import worker_process
 
+# Processes start slowly on a machine that is busy with other tests.
+pytestmark = pytest.mark.timeout(60)
+
 REMOTE = Kind(OperationType.BACKTESTING, "remote")
 
 

@@ -17,6 +17,9 @@ from ktrdr_engine.settings import Settings
 from tests.backtesting.conftest import MAIN_JOB, RULES
 from tests.worker_app.process import Worker, worker_process
 
+# Processes start slowly on a machine that is busy with other tests.
+pytestmark = pytest.mark.timeout(60)
+
 _NOBODY = "http://127.0.0.1:9"
 
 
