@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
@@ -25,6 +26,21 @@ Schema = dict[str, Any]
 _VALUE_WIDTH = 80
 _UNKNOWN_SHOWN = 20
 _NOT_IN_REPLIES = ("title", "description", "default", "format", "additionalProperties")
+
+
+class _TextsStayTexts(FuncMetadata):
+    """Leaves a text that happens to be JSON alone where text is wanted, as a strategy written in JSON is."""
+
+    def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
+        parsed = super().pre_parse_json(data)
+        texts = {name for name, field in self.arg_model.model_fields.items() if str in get_args(field.annotation)}
+        return {
+            name: data[name] if name in texts and isinstance(value, dict | list) else value
+            for name, value in parsed.items()
+        }
+
+
+_METADATA = tuple(FuncMetadata.model_fields)
 
 
 class StrictTool(Tool):
@@ -51,7 +67,9 @@ class StrictTool(Tool):
         fields = {name: getattr(made, name) for name in type(made).model_fields}
         fields["parameters"] = closed(lean(made.parameters))
         fields["description"] = " ".join(made.description.split())
-        made.fn_metadata.output_schema = _brief(lean(made.fn_metadata.output_schema or {}, without=_NOT_IN_REPLIES))
+        metadata = made.fn_metadata
+        fields["fn_metadata"] = texts = _TextsStayTexts(**{name: getattr(metadata, name) for name in _METADATA})
+        texts.output_schema = _brief(lean(metadata.output_schema or {}, without=_NOT_IN_REPLIES))
         return cls(**fields, example=example)
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:

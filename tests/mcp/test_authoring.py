@@ -207,3 +207,9 @@ async def test_a_hundred_mistakes_fit_a_reply_whose_text_is_short(agent: Agent) 
 async def test_a_text_that_is_no_mapping_is_refused_in_one_sentence(agent: Agent) -> None:
     text = await agent.reads("validate_strategy", yaml="5")
     assert "Start with `name: my_strategy`.\nNext:" in text
+
+
+async def test_a_strategy_may_be_written_in_json(agent: Agent) -> None:
+    check = await agent.asks("validate_strategy", yaml=json.dumps(yaml.safe_load(MINE)))
+    assert check["valid"]
+    assert "Start with `name: my_strategy`" in await agent.reads("validate_strategy", yaml="[1, 2]")
