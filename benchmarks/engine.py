@@ -6,21 +6,20 @@ import statistics
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import talib
-from numpy.typing import NDArray
 
 from benchmarks import peers as other
+from benchmarks.cases import SECONDS_A_FIGURE, Case, case, median_seconds
 from benchmarks.floor import c_loop
+from benchmarks.pace import pace
 from benchmarks.prices import long_series
 from benchmarks.report import Measurement
 from ktrdr_engine.backtesting.observer import BridgeObserver
 from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
 from ktrdr_engine.bars.series import BarSeries
-from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.bars.window import BarWindow
 from ktrdr_engine.catalog import shipped_root
@@ -39,37 +38,6 @@ _SIZES = {"5k": 5_000, "100k": 100_000, "1M": 1_000_000}
 _TARGETS_MS = {"5k": 0.25, "1M": 20.0}
 _MILLION = 1_000_000
 _ASKED_FROM, _ASKED = 100, 500
-_REPEATS_FOR = 1.5  # seconds given to each figure, within 3 to 300 runs
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """Prices and signals to trade."""
-
-    series: BarSeries
-    codes: NDArray[np.int8]
-
-
-@cache
-def case(bars: int) -> Case:
-    """Return real EURUSD bars up to 5k and a seeded walk beyond, with the signals of two crossing means."""
-    eurusd = BarStore((shipped_root(),)).load("EURUSD", "1h")
-    series = eurusd.between(0, bars) if bars <= len(eurusd) else long_series(bars)
-    above = talib.SMA(series.close, 20) > talib.SMA(series.close, 100)
-    codes = np.ones(bars, np.int8)
-    codes[1:] -= above[1:].astype(np.int8) - above[:-1].astype(np.int8)
-    return Case(series, codes)
-
-
-def median_seconds(work: Callable[[], object]) -> float:
-    """Run `work` a few times and return the median."""
-    work()
-    samples: list[float] = []
-    while len(samples) < 3 or (sum(samples) < _REPEATS_FOR and len(samples) < 300):
-        begun = time.perf_counter()
-        work()
-        samples.append(time.perf_counter() - begun)
-    return statistics.median(samples)
 
 
 def signals_to_results(given: Case) -> Performance:
@@ -91,7 +59,9 @@ def signals_only() -> Iterator[Measurement]:
     for name, bars in _SIZES.items():
         seconds = median_seconds(partial(signals_to_results, case(bars)))
         note = f"{bars / seconds / 1e6:.1f} M bars/s, {len(simulate_whole(case(bars)).trades)} trades"
-        yield Measurement(f"signals to results, {name}", 1e3 * seconds, "ms", _TARGETS_MS.get(name), note=note)
+        yield Measurement(
+            f"signals to results, {name}", 1e3 * seconds, "ms", _TARGETS_MS.get(name), note=note, pace=pace()
+        )
     for name, bars in _SIZES.items():
         yield from _against_c(name, case(bars))
     yield from _growth()
@@ -120,7 +90,7 @@ def _side_by_side(work: Callable[[], object], other_work: Callable[[], object]) 
     work(), other_work()
     samples: list[float] = []
     ratios: list[float] = []
-    while len(samples) < 9 or (sum(samples) < _REPEATS_FOR and len(samples) < 300):
+    while len(samples) < 9 or (sum(samples) < SECONDS_A_FIGURE and len(samples) < 300):
         begun = time.perf_counter()
         work()
         between = time.perf_counter()
@@ -172,8 +142,8 @@ def _compare(
         given = case(bars)
         run = prepare(given.series, given.codes)
         theirs = median_seconds(run)
-        off = abs(run()() / simulate_whole(given).final_value - 1)
-        note = f"{1e3 * theirs:.1f} ms there; final values differ by {100 * off:.2g} %"
+        off = abs(run()() - simulate_whole(given).final_value) / other.CAPITAL
+        note = f"{1e3 * theirs:.1f} ms there; final values differ by {100 * off:.2g} % of the capital"
         yield Measurement(f"times faster than {peer}, {name}", theirs / ours[name], "x", targets.get(name), True, note)
 
 

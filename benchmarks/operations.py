@@ -14,6 +14,7 @@ from pathlib import Path
 
 import anyio
 
+from benchmarks.pace import pace
 from benchmarks.report import Measurement, percentile
 from benchmarks.server import MAIN_JOB
 from ktrdr_engine.backtesting.models import BacktestRequest
@@ -35,15 +36,15 @@ _STAMP = 1_500_000_000_000_000_000
 def bridge_writes() -> Iterator[Measurement]:
     """Time `update_progress` alone, and with a reader that never rests."""
     quiet = _time_writes(_bridge())
-    yield Measurement("bridge write, p50", percentile(quiet, 0.5), "us", 0.3)
-    yield Measurement("bridge write, p99.9", percentile(quiet, 0.999), "us", 1.0)
+    yield Measurement("bridge write, p50", percentile(quiet, 0.5), "us", 0.3, pace=pace())
+    yield Measurement("bridge write, p99.9", percentile(quiet, 0.999), "us", 1.0, pace=pace())
     bridge, stop = _bridge(), threading.Event()
     reader = threading.Thread(target=_read_until, args=(bridge, stop), daemon=True)
     reader.start()
     busy = _time_writes(bridge)
     stop.set()
     reader.join()
-    yield Measurement("bridge write, a reader in a tight loop, p50", percentile(busy, 0.5), "us", 0.3)
+    yield Measurement("bridge write, a reader in a tight loop, p50", percentile(busy, 0.5), "us", 0.3, pace=pace())
 
 
 def pulls() -> Iterator[Measurement]:

@@ -13,7 +13,8 @@ from rich.table import Table
 class Measurement:
     """One figure of a benchmark run.
 
-    `target` is a bound in the same unit as `value`; None makes it information without a verdict.
+    `target` is a bound in the same unit as `value`; None makes it information without a verdict. `pace` says how many
+    times slower than the machine of the target this one is, for a bound that was set as a time there (`pace.pace`).
     """
 
     name: str
@@ -22,13 +23,22 @@ class Measurement:
     target: float | None = None
     higher_is_better: bool = False
     note: str = ""
+    pace: float = 1.0
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None without a target."""
+        """Whether the target is met, at this machine's pace where it has one; None without a target."""
         if self.target is None:
             return None
-        return self.value >= self.target if self.higher_is_better else self.value <= self.target
+        return self.value >= self.target if self.higher_is_better else self.value <= self.target * self.pace
+
+    @property
+    def verdict(self) -> str:
+        """The verdict as printed; it says where only the pace of the machine made the difference."""
+        if not self.met:
+            return "" if self.met is None else "[red]MISSED[/]"
+        is_slow = self.target is not None and not self.higher_is_better and self.value > self.target
+        return f"[green]met[/], machine {self.pace:.2f}x slower" if is_slow else "[green]met[/]"
 
 
 def percentile(samples: Sequence[float], fraction: float) -> float:
@@ -46,8 +56,7 @@ def show(title: str, measurements: Iterable[Measurement], console: Console) -> l
     rows = list(measurements)
     for row in rows:
         bound = "-" if row.target is None else f"{'>=' if row.higher_is_better else '<='} {_number(row.target)}"
-        verdict = {True: "[green]met[/]", False: "[red]MISSED[/]", None: ""}[row.met]
-        table.add_row(row.name, f"{_number(row.value)} {row.unit}", bound, verdict, row.note)
+        table.add_row(row.name, f"{_number(row.value)} {row.unit}", bound, row.verdict, row.note)
     console.print(table)
     return [row for row in rows if row.met is False]
 
