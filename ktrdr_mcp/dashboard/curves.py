@@ -82,7 +82,7 @@ def draw(
     values = [point.value for line in drawn for point in line.points] + ([] if base is None else [base])
     first = min(line.points[0].place for line in drawn)
     last = max(line.points[-1].place for line in drawn)
-    low, high = min(values), max(values)
+    low, high = _range(values)
     across, up = _Scale(first, last, 0, WIDTH), _Scale(low, high, HEIGHT - _MARGIN, _MARGIN)
     shown = _DATE if last - first > _FEW_DAYS else _DATE_AND_TIME
     places = [_place(place, shown if dated else None) for place in (first, (first + last) / 2, last)]
@@ -105,6 +105,13 @@ def points_of(rows: Sequence[Mapping[str, Any]], value: str, place: str = "times
         if isinstance(number, int | float) and math.isfinite(number):
             points.append(Point(_coordinate(row.get(place), index), float(number)))
     return points
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """Return the lowest and the highest value; of values that are all the same a little room around them."""
+    low, high = min(values), max(values)
+    room = 0.0 if low < high else abs(low) / 100 or 1.0
+    return low - room, high + room
 
 
 class _Scale:

@@ -78,3 +78,10 @@ def test_points_come_from_rows_with_a_finite_value() -> None:
     ]
     assert points_of(rows, "pnl") == [Point(60, 1), Point(3, 2.5)]
     assert points_of([{"epoch": 4, "loss": 0.5}], "loss", "epoch") == [Point(4, 0.5)]
+
+
+def test_a_curve_that_never_moves_lies_in_the_middle_between_labels_that_differ() -> None:
+    chart = draw("Equity", [Line("Equity", [Point(0, 100.0), Point(60, 100.0)])], unit="pnl", base=100.0)
+    assert chart is not None
+    assert chart.base == HEIGHT / 2
+    assert len(set(chart.levels)) == 3
