@@ -79,8 +79,7 @@ def _invalid_text(check: StrategyCheck, called: str) -> str:
     lines = [f"NOT VALID: {check.mistakes} mistake{'s' * (check.mistakes != 1)}."]
     room = _MISTAKES_BYTES
     for one in check.errors:
-        value = "" if one.value is None else f" = {one.value!r}"
-        line = bounded(f"- {one.path or 'the text'}{value}: {one.problem}. {one.repair}".rstrip(), _MISTAKE_BYTES)
+        line = bounded(f"- {one.sentence}", _MISTAKE_BYTES)
         if (room := room - wire_bytes(line)) < 0:
             break
         lines.append(line)

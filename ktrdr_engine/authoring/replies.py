@@ -55,12 +55,20 @@ class SavedStrategy(_Frozen):
 
 
 class Mistake(_Frozen):
-    """One mistake in a strategy file."""
+    """One mistake in a strategy file; `written` is the value as the file writes it, `line` 0 where there is none."""
 
     path: str
     value: Any
+    written: str = ""
+    line: int = 0
     problem: str
     repair: str
+
+    @property
+    def sentence(self) -> str:
+        """Return the mistake as a line for people and models."""
+        value, place = f" = {self.written}" if self.written else "", f" (line {self.line})" if self.line else ""
+        return f"{self.path or 'the text'}{value}{place}: {self.problem}. {self.repair}".rstrip()
 
 
 class StrategyCheck(_Frozen):

@@ -131,9 +131,7 @@ def _text_of(file: str) -> str | None:
 def _check_lines(check: StrategyCheck) -> Iterable[str]:
     if not check.valid:
         yield f"Not valid: {check.mistakes} mistake{'s' * (check.mistakes != 1)}."
-        for one in check.errors:
-            value = "" if one.value is None else f" = {one.value!r}"
-            yield f"- {one.path}{value}: {one.problem}. {one.repair}".rstrip()
+        yield from (f"- {one.sentence}" for one in check.errors)
         return
     yield f"Valid: {check.n_features} features, warm-up {check.warmup_bars} bars."
     yield from (f"  {name}" for name in check.features)

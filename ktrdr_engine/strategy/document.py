@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final, NamedTuple, NoReturn
 
 import yaml
@@ -20,6 +21,8 @@ from ktrdr_engine.strategy.places import Path
 MAX_BYTES: Final = 256 * 1024
 _MAX_DEPTH: Final = 20
 _LONGEST_NUMBER: Final = 64
+_SHOWN: Final = 12
+_YAML_WORDS: Final = {None: "null", True: "true", False: "false"}
 
 Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
 
@@ -36,10 +39,42 @@ _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?
 
 
 class Document(NamedTuple):
-    """The root mapping, and for each path in it the line its value begins on, counted from 1."""
+    """A strategy as it was read, and how it was written.
 
-    root: dict[str, Value]
-    lines: dict[Path, int]
+    Attributes:
+        root: The root mapping.
+        lines: For each path in it the line its value begins on, counted from 1.
+        texts: For each path of a value that is no text, its characters in the file: `000001`, `TRUE`, `1e3`, `null`.
+    """
+
+    root: Mapping[str, object]
+    lines: Mapping[Path, int]
+    texts: Mapping[Path, str]
+
+    def text_of(self, path: Path, value: object) -> str:
+        """Return how `value` is written at `path`; as YAML would write it where it does not come from a file."""
+        written = self.written(path)
+        if written is not None and not isinstance(value, str):
+            return written
+        if isinstance(value, Mapping):
+            pairs = (f"{key}: {self.text_of((*path, key), inner)}" for key, inner in islice(value.items(), _SHOWN))
+            return "{" + ", ".join(pairs) + (", ...}" if len(value) > _SHOWN else "}")
+        if isinstance(value, list | tuple):
+            items = (self.text_of((*path, number), inner) for number, inner in enumerate(value[:_SHOWN]))
+            return "[" + ", ".join(items) + (", ...]" if len(value) > _SHOWN else "]")
+        return _YAML_WORDS.get(value, repr(value)) if value is None or isinstance(value, bool) else repr(value)
+
+    def written(self, path: Path) -> str | None:
+        """Return the characters of a value that is no text; None: there is none, or it is text.
+
+        A membership function in its short form has its numbers one level higher than the schema says.
+        """
+        at = path if path in self.texts else tuple(part for part in path if part != "parameters")
+        return self.texts.get(at)
+
+    def line_of(self, path: Path) -> int:
+        """Return the line `path` or the innermost section around it begins on; 0 where it does not come from a file."""
+        return next((self.lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in self.lines), 0)
 
 
 def read_document(content: bytes, source: str) -> Document:
@@ -79,6 +114,7 @@ class _Composer:
         self._source = source
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         self._lines: dict[Path, int] = {}
+        self._texts: dict[Path, str] = {}
 
     def document(self) -> Document:
         self._next()
@@ -97,7 +133,7 @@ class _Composer:
                 f"{self._source}: the file holds {kind}, a strategy is a mapping. Start with `name: my_strategy`.",
                 details={"source": self._source},
             )
-        return Document(root, self._lines)
+        return Document(root, self._lines, self._texts)
 
     def _next(self) -> yaml.Event:
         try:
@@ -135,14 +171,25 @@ class _Composer:
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(path)
         assert isinstance(event, yaml.ScalarEvent)
-        return _scalar(event.value) if event.implicit[0] else event.value
+        if not event.implicit[0]:
+            return event.value
+        value = plain_scalar(event.value)
+        if not isinstance(value, str):
+            self._texts[path] = event.value
+        return value
 
     def _mapping(self, path: Path) -> dict[str, Value]:
         found: dict[str, Value] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._value(event, (*path, "<key>"))
             if not isinstance(key, str):
-                self._refuse(event, f"the key {key!r} is not a word", "Use a word, or put it in quotes")
+                written = event.value if isinstance(event, yaml.ScalarEvent) else repr(key)
+                repair = (
+                    f'Use a word, or put it in quotes: "{written}"'
+                    if not isinstance(key, list | dict)
+                    else "Use a word"
+                )
+                self._refuse(event, f"the key {written} is not a word", repair)
             if key in found:
                 self._refuse(event, f"the key {key!r} occurs a second time", "Keep one of them")
             found[key] = self._value(self._next(), (*path, key))
@@ -162,7 +209,8 @@ def _place(event: yaml.Event) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1
 
 
-def _scalar(text: str) -> Value:
+def plain_scalar(text: str) -> bool | int | float | str | None:
+    """Return what text without quotes means in a strategy file."""
     if text in _WORDS:
         return _WORDS[text]
     if len(text) > _LONGEST_NUMBER:

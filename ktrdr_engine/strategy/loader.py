@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import ValidationError
 
 from ktrdr_engine.errors import StrategyError
-from ktrdr_engine.strategy.document import read_document
-from ktrdr_engine.strategy.places import Path
+from ktrdr_engine.strategy.document import Document, read_document
 from ktrdr_engine.strategy.problems import Problem, from_pydantic, strategy_error
 from ktrdr_engine.strategy.references import MOST_PROBLEMS, reference_problems
 from ktrdr_engine.strategy.schema import StrategyConfig
@@ -27,25 +26,29 @@ def parse_strategy(content: bytes, source: str) -> StrategyConfig:
         StrategyError: The YAML cannot be read, or the strategy has mistakes: the message lists all of them with path,
             value, line and repair; `details["errors"]` holds the same as data.
     """
-    document = read_document(content, source)
-    return check_mapping(document.root, source, document.lines)
+    return _checked(read_document(content, source), source)
 
 
-def check_mapping(root: Mapping[str, object], source: str, lines: Mapping[Path, int] | None = None) -> StrategyConfig:
+def check_mapping(root: Mapping[str, object], source: str) -> StrategyConfig:
     """Check a strategy that was read already, from YAML or from a model's metadata.
 
     Raises:
         StrategyError: As `parse_strategy`.
     """
-    problems = reference_problems(root)
+    return _checked(Document(root, {}, {}), source)
+
+
+def _checked(document: Document, source: str) -> StrategyConfig:
+    problems = reference_problems(document.root)
     try:
-        config = StrategyConfig.model_validate(root)
+        config = StrategyConfig.model_validate(document.root)
     except ValidationError as error:
-        problems += [from_pydantic(found) for found in error.errors(include_url=False)[:MOST_PROBLEMS]]
-        raise strategy_error(problems, source, lines or {}) from None
+        found = error.errors(include_url=False)[:MOST_PROBLEMS]
+        problems += [from_pydantic(one, document) for one in found]
+        raise strategy_error(problems, source, document) from None
     problems = problems or list(_whole(config))
     if problems:
-        raise strategy_error(problems, source, lines or {})
+        raise strategy_error(problems, source, document)
     return config
 
 

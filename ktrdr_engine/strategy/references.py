@@ -38,7 +38,7 @@ def _symbols(root: Root) -> Iterator[Problem]:
     wanted, unwanted = {"single": ("symbol", "list"), "multi_symbol": ("list", "symbol")}.get(
         str(symbols.get("mode")), ("", "")
     )
-    if wanted and not symbols.get(wanted):
+    if wanted and symbols.get(wanted) in (None, "", []):
         example = "symbol: EURUSD" if wanted == "symbol" else "list: [AAPL, MSFT]"
         yield Problem((*path, wanted), None, f"mode {symbols['mode']} needs {wanted}", f"Add `{example}`.")
     if unwanted and symbols.get(unwanted):
@@ -92,7 +92,8 @@ def _base_timeframe(listed: list[object], base: object, path: Path) -> Iterator[
 
 def _repeated(values: list[object], path: Path) -> Iterator[Problem]:
     for index, value in enumerate(values):
-        if value is not None and value in values[:index]:
+        # Numbers are no names: 1 and 000001 are alike only once they are read.
+        if isinstance(value, str | Mapping) and value in values[:index]:
             yield Problem((*path, index), value, "it is listed a second time", "Keep one of them.")
 
 

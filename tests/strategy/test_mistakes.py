@@ -297,7 +297,7 @@ training:
         "nn_inputs[0].fuzzy_set = 'rsi_zon' (line 10)",
         "model.type = 'ltsm' (line 11)",
         "decisions.confidence_threshold = 60 (line 12)",
-        "training.data_split = {'train'",
+        "training.data_split = {train",
     ]
     assert caught.value.details["count"] == 8
 
