@@ -131,6 +131,7 @@ async def open_application(
         health=HealthService(settings.ktrdr_stuck_after_seconds, settings.ktrdr_worker_lost_after_seconds),
         connect=workers.at,
         headlines={kind.operation_type: kind.headline for kind in KINDS},
+        descriptions={kind.operation_type: kind.about for kind in KINDS},
     )
     service.tally.proxy_errors = workers.failures
     async with workers, service as operations:

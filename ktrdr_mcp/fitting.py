@@ -68,7 +68,8 @@ def fitting_operation(operation: Operation) -> Operation:
 
 def _shorter_row(row: OperationSummary) -> OperationSummary:
     headline = row.headline and bounded(row.headline, _LINE_BYTES)
-    return row.model_copy(update={"message": bounded(row.message, _LINE_BYTES), "headline": headline})
+    about = {name: bounded(text, _LINE_BYTES) for name, text in row.about.items()}
+    return row.model_copy(update={"message": bounded(row.message, _LINE_BYTES), "headline": headline, "about": about})
 
 
 def _shorter_words(operation: Operation, error_bytes: int = _ERROR_BYTES) -> Operation:

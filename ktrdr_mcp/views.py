@@ -21,15 +21,15 @@ from ktrdr_engine.operations.models import (
     OperationSummary,
     OperationType,
 )
-from ktrdr_mcp.failures import bounded
+from ktrdr_mcp.failures import bounded, wire_bytes
 
 MAX_REPLY_BYTES = 20_000
 _MAX_BODY_BYTES = 1_600
 _LINE_WIDTH = 110
 _HEAD_ROWS, _TAIL_ROWS = 3, 5
-_MAX_LIST_ROWS = 20
 _MESSAGE_WIDTH = 400
 _ROW_WIDTH = 80
+_SUBJECT_WIDTH = 160
 _TWO_DECIMALS_FROM = 1_000
 
 
@@ -69,26 +69,35 @@ def metrics_text(operation_id: str, page: MetricsPage) -> str:
 
 
 def operations_text(page: OperationPage, offset: int) -> str:
-    """Return a page of operations as a table, newest first, and how to see the others."""
+    """Return a page of operations as lines, newest first, and how to see the others."""
     if not page.operations:
         return text_of([f"No operations here (total {page.total})."], "start_backtest starts one.")
     after = offset + page.returned
     more = f"list_operations(offset={after}) shows older ones; " if after < page.total else ""
-    shown = page.operations[:_MAX_LIST_ROWS]
-    hidden = [f"... {page.returned - len(shown)} more in the structured content"] if page.returned > len(shown) else []
     return text_of(
-        [
-            f"{page.returned} of {page.total} operations, newest first",
-            *map(_operation_row, shown),
-            *hidden,
-        ],
+        [f"{page.returned} of {page.total} operations, newest first", *map(_operation_row, page.operations)],
         f"{more}get_operation(operation_id=...) shows one.",
     )
 
 
+def readable_page(page: OperationPage) -> OperationPage:
+    """Return the page with as many rows as its text has room for, at least one; `returned` counts them."""
+    room = _MAX_BODY_BYTES - wire_bytes("500 of 1000000000 operations, newest first\n")
+    shown: list[OperationSummary] = []
+    for row in page.operations:
+        room -= wire_bytes(f"{_operation_row(row)}\n")
+        if room < 0 and shown:
+            break
+        shown.append(row)
+    return page.model_copy(update={"operations": tuple(shown), "returned": len(shown)})
+
+
 def _operation_row(row: OperationSummary) -> str:
+    far = "" if row.status.is_final else f" {row.percentage:.0f} %"
     outcome = bounded(row.headline or row.message, _ROW_WIDTH)
-    return f"{row.operation_id}  {row.status}  {row.percentage:.0f} %  {outcome}"
+    return "  ".join(
+        part for part in (row.operation_id, f"{row.status}{far}", bounded(row.subject, _SUBJECT_WIDTH), outcome) if part
+    )
 
 
 def text_of(lines: Iterable[str], way_on: str) -> str:

@@ -9,6 +9,7 @@ from ktrdr_engine.backtesting.job import BacktestJob, prepare
 from ktrdr_engine.backtesting.models import BacktestRequest, BacktestResults
 from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
 from ktrdr_engine.errors import OperationCancelled
+from ktrdr_engine.fields import request_subject
 from ktrdr_engine.operations.models import OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 
@@ -96,6 +97,11 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
         except OperationCancelled as stop:
             partial = _outcome(stop.partial) if isinstance(stop.partial, BacktestResults) else None
             raise OperationCancelled(stop.message, partial=partial) from None
+
+    @staticmethod
+    def about(metadata: Mapping[str, Any]) -> dict[str, str]:
+        """Return symbol, timeframe, strategy and range, as far as the request named them."""
+        return request_subject(metadata)
 
     @staticmethod
     def headline(results: Mapping[str, Any]) -> str | None:

@@ -52,5 +52,10 @@ def fitted(
     return table
 
 
+def needed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return the cells that a listing with all of these columns needs."""
+    return _needed([max(map(len, (name, *(row[index] for row in rows)))) for index, name in enumerate(columns)])
+
+
 def _needed(widths: Sequence[int]) -> int:
     return sum(widths[:-1]) + min(widths[-1], _ROOM_FOR_PROSE) + _GAP * len(widths)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 from rich.console import Console
 
+from ktrdr_engine.cli.operation_rows import operation_rows
 from ktrdr_engine.cli.running import print_json
-from ktrdr_engine.cli.tables import listing, operations_table, results_table
+from ktrdr_engine.cli.tables import listing, print_notes, results_table
 from ktrdr_engine.composition import open_application
 from ktrdr_engine.errors import InvalidRequest, did_you_mean
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 WordT = TypeVar("WordT", bound=StrEnum)
+
+_CREATED = ("created (UTC)", lambda row: f"{row.created_at:%Y-%m-%d %H:%M}")
 
 
 def show_list(
@@ -38,7 +41,9 @@ def show_list(
     if as_json:
         print_json(page.model_dump(mode="json"))
     else:
-        Console().print(operations_table(page.operations, f"{page.returned} of {page.total} operations"))
+        console = Console()
+        title = f"{page.returned:,} of {page.total:,} operations"
+        console.print(operation_rows(title, page.operations, moment=_CREATED, width=console.width))
 
 
 def show_one(settings: Settings, operation_id: str, *, as_json: bool) -> None:
@@ -79,6 +84,7 @@ def _print(operation: Operation, *, as_json: bool) -> None:
     console.print(listing(f"{operation.operation_id}  {operation.status}", ("", ""), _facts(operation)))
     if operation.results:
         console.print(results_table(operation.results, "results"))
+        print_notes(console, operation.results)
 
 
 def _facts(operation: Operation) -> list[tuple[str, str]]:

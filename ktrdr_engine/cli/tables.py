@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ktrdr_engine.cli.visible import visible
 from ktrdr_engine.metrics.wording import unit_of
-from ktrdr_engine.operations.models import OperationSummary
 
 _MISSING: Final = "-"
 _GAP: Final = (0, 2, 0, 0)
@@ -27,21 +27,10 @@ def results_table(results: Mapping[str, Any], title: str) -> Table:
     return table
 
 
-def operations_table(rows: Iterable[OperationSummary], title: str) -> Table:
-    """Return operations as a table, one row each."""
-    return listing(
-        title,
-        ("operation", "status", "created (UTC)", "what"),
-        (
-            (
-                row.operation_id,
-                row.status.value if row.status.is_final else f"{row.status} {row.percentage:.0f} %",
-                f"{row.created_at:%Y-%m-%d %H:%M}",
-                row.headline or row.message,
-            )
-            for row in rows
-        ),
-    )
+def print_notes(console: Console, results: Mapping[str, Any]) -> None:
+    """Print the notes of results, which say what the numbers cannot."""
+    for note in results.get("notes", ()):
+        console.print(f"note: {visible(note)}", markup=False, highlight=False)
 
 
 def listing(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

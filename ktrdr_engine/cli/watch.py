@@ -13,20 +13,19 @@ import anyio
 from rich.console import Console
 from rich.live import Live
 
+from ktrdr_engine.cli.operation_rows import operation_rows
 from ktrdr_engine.cli.running import DONE
 from ktrdr_engine.cli.signals import ending_signals
-from ktrdr_engine.cli.tables import listing
 from ktrdr_engine.composition import open_application
 from ktrdr_engine.operations.models import OperationPage, OperationSummary, utc_now
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from ktrdr_engine.operations.service import OperationsService
     from ktrdr_engine.settings import Settings
 
 _LOOK_SECONDS: Final = 1.0
-_COLUMNS: Final = ("operation", "status", "for", "what")
 
 
 def watch(settings: Settings, *, limit: int, once: bool) -> int:
@@ -43,7 +42,7 @@ def watch(settings: Settings, *, limit: int, once: bool) -> int:
 async def _show(settings: Settings, console: Console, limit: int, once: bool) -> None:
     async with open_application(settings) as application:
         if once:
-            console.print(await _table(application.operations, limit))
+            console.print(await _listed(application.operations, console, limit))
             return
         looking = anyio.CancelScope()
         with ending_signals(lambda _signal: looking.cancel()), looking:
@@ -53,25 +52,23 @@ async def _show(settings: Settings, console: Console, limit: int, once: bool) ->
 async def _keep_showing(operations: OperationsService, console: Console, limit: int) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(await _table(operations, limit), refresh=True)
+            live.update(await _listed(operations, console, limit), refresh=True)
             await anyio.sleep(_LOOK_SECONDS)
 
 
-async def _table(operations: OperationsService, limit: int) -> Table:
-    return operations_now(await operations.list_operations(limit=limit), utc_now())
+async def _listed(operations: OperationsService, console: Console, limit: int) -> RenderableType:
+    return operations_now(await operations.list_operations(limit=limit), utc_now(), console.width)
 
 
-def operations_now(page: OperationPage, now: datetime) -> Table:
-    """Return the operations as a table of what they do now and for how long they have."""
+def operations_now(page: OperationPage, now: datetime, width: int) -> RenderableType:
+    """Return the operations with what they do now and for how long they have."""
     running = sum(not row.status.is_final for row in page.operations)
     title = f"{running} under way, {page.returned} of {page.total} operations" if page.total else "No operations yet"
-    return listing(title, _COLUMNS, (_row(row, now) for row in page.operations))
+    return operation_rows(title, page.operations, moment=("for", lambda row: _time_of(row, now)), width=width)
 
 
-def _row(row: OperationSummary, now: datetime) -> tuple[str, str, str, str]:
-    far = f" {row.percentage:.0f} %" if row.percentage and not row.status.is_final else ""
-    seconds = int(((row.completed_at or now) - row.created_at).total_seconds())
-    return row.operation_id, f"{row.status}{far}", _duration(max(0, seconds)), row.headline or row.message
+def _time_of(row: OperationSummary, now: datetime) -> str:
+    return _duration(max(0, int(((row.completed_at or now) - row.created_at).total_seconds())))
 
 
 def _duration(seconds: int) -> str:

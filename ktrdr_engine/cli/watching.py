@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ktrdr_engine.cli.running import DONE, FAILED, INTERRUPTED, print_json
 from ktrdr_engine.cli.signals import ending_signals
-from ktrdr_engine.cli.tables import results_table
+from ktrdr_engine.cli.tables import print_notes, results_table
 from ktrdr_engine.cli.visible import visible
 from ktrdr_engine.composition import open_application
 from ktrdr_engine.operations.models import Operation, OperationStatus
@@ -98,8 +98,7 @@ def _show(operation: Operation, *, as_json: bool, more: MoreTables | None) -> No
         console.print(results_table(operation.results, f"{operation.operation_id}  {operation.status}"))
         for table in more(operation.results) if more else ():
             console.print(table)
-        for note in operation.results.get("notes", ()):
-            console.print(f"note: {visible(note)}", markup=False, highlight=False)
+        print_notes(console, operation.results)
     for warning in operation.warnings:
         print(f"Warning: {visible(warning)}", file=sys.stderr)
     if operation.error:

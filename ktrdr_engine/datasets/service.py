@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ktrdr_engine.datasets.models import LoadRequest, LoadResults
 from ktrdr_engine.datasets.progress_bridge import LoadProgressBridge
 from ktrdr_engine.errors import KtrdrError
+from ktrdr_engine.fields import request_subject
 from ktrdr_engine.operations.models import OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 
@@ -102,6 +103,11 @@ class DataLoadingService(ServiceOrchestrator[LoadRequest, "LoadJob", LoadProgres
         except KtrdrError as stop:
             stop.partial = _outcome(stop.partial) if isinstance(stop.partial, LoadResults) else None
             raise
+
+    @staticmethod
+    def about(metadata: Mapping[str, Any]) -> dict[str, str]:
+        """Return symbol, timeframe, strategy and range, as far as the request named them."""
+        return request_subject(metadata)
 
     @staticmethod
     def headline(results: Mapping[str, Any]) -> str | None:

@@ -14,9 +14,9 @@ from typing import NamedTuple, Protocol
 from ktrdr_engine.errors import OperationConflict
 from ktrdr_engine.operations.history import FinishedHistory
 from ktrdr_engine.operations.models import (
+    Listed,
     Operation,
     OperationStatus,
-    OperationSummary,
     OperationType,
     Table,
     TablePage,
@@ -221,7 +221,7 @@ class Archive(Protocol):
         """
         ...
 
-    def page(self, query: Query) -> tuple[list[OperationSummary], int]:
+    def page(self, query: Query) -> tuple[list[Listed], int]:
         """Return the newest matching rows, and how many match in all; nothing if they cannot be read."""
         ...
 
@@ -332,10 +332,10 @@ class MemoryArchive:
         kept = self._kept.get(operation_id)
         return Stored(kept.operation) if kept else None
 
-    def page(self, query: Query) -> tuple[list[OperationSummary], int]:
+    def page(self, query: Query) -> tuple[list[Listed], int]:
         """Return the newest matching rows."""
         with self._lock:
-            rows = [k.operation.summary(k.headline) for k in self._kept.values() if query.admits(k.operation)]
+            rows = [Listed(k.operation, k.headline) for k in self._kept.values() if query.admits(k.operation)]
         rows.sort(key=lambda row: row.age_key, reverse=True)
         return rows[query.offset : query.offset + query.limit], len(rows)
 

@@ -19,7 +19,7 @@ from ktrdr_engine.operations.archive import Archive, MemoryArchive
 from ktrdr_engine.operations.endings import Ending
 from ktrdr_engine.operations.following import Connect, Following
 from ktrdr_engine.operations.health import HealthService
-from ktrdr_engine.operations.models import Headlines, Operation, OperationStatus, utc_now
+from ktrdr_engine.operations.models import Descriptions, Headlines, Operation, OperationStatus, utc_now
 from ktrdr_engine.operations.pulls import Pulls
 from ktrdr_engine.operations.reading import Reading
 from ktrdr_engine.operations.records import Records
@@ -56,6 +56,7 @@ class Lifecycle:
         grace_seconds: How long running work may take to stop when the service ends.
         connect: Returns the connection to a worker; None: remote operations of earlier processes stay as they are.
         headlines: Makes a line for lists out of results that come from a worker.
+        descriptions: Says for lists what an operation is about.
         clock: Seconds, monotonic.
         now: The time of day, UTC.
     """
@@ -72,6 +73,7 @@ class Lifecycle:
         grace_seconds: float = 0.8,
         connect: Connect | None = None,
         headlines: Headlines | None = None,
+        descriptions: Descriptions | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -82,7 +84,7 @@ class Lifecycle:
         room = max_concurrent + max_queued
         self._admission = Admission(archive, self._records, self._transitions, room=room, now=now)
         self._following = Following(archive, self._records, self._transitions, connect)
-        self._reading = Reading(archive, self._records, self._transitions, self._following)
+        self._reading = Reading(archive, self._records, self._transitions, self._following, descriptions or {})
         self._runs = LocalRuns(self._transitions, max_concurrent=max_concurrent)
         judge = health or HealthService()
         self._pulls = Pulls(

@@ -106,12 +106,13 @@ class Operation(_Frozen):
     updated_at: datetime
     completed_at: datetime | None = None
 
-    def summary(self, headline: str | None = None) -> OperationSummary:
+    def summary(self, headline: str | None = None, about: Mapping[str, str] | None = None) -> OperationSummary:
         """Return the row that stands for this operation in a list."""
         return OperationSummary(
             operation_id=self.operation_id,
             operation_type=self.operation_type,
             status=self.status,
+            about=dict(about or {}),
             percentage=self.progress.percentage,
             message=self.progress.message,
             created_at=self.created_at,
@@ -121,11 +122,17 @@ class Operation(_Frozen):
 
 
 class OperationSummary(_Frozen):
-    """One row of a list; `headline` is the kind's own one-line result, or the error's message."""
+    """One row of a list.
+
+    Attributes:
+        about: What tells it from others, as its kind names it: `symbol`, `timeframe`, `strategy`, `range` and the like.
+        headline: The kind's own one-line result, or the error's message.
+    """
 
     operation_id: str
     operation_type: OperationType
     status: OperationStatus
+    about: dict[str, str] = Field(default_factory=dict)
     percentage: float
     message: str
     created_at: datetime
@@ -133,9 +140,9 @@ class OperationSummary(_Frozen):
     headline: str | None = None
 
     @property
-    def age_key(self) -> tuple[datetime, str]:
-        """What lists sort by, newest last; the id breaks ties."""
-        return self.created_at, self.operation_id
+    def subject(self) -> str:
+        """What it is about, in one line."""
+        return " ".join(self.about.values())
 
 
 class OperationPage(_Frozen):
@@ -187,8 +194,23 @@ class Outcome(NamedTuple):
     headline: str | None = None
 
 
+class Listed(NamedTuple):
+    """An operation as a list is made of it; `headline` is the recorded line of its results."""
+
+    operation: Operation
+    headline: str | None = None
+
+    @property
+    def age_key(self) -> tuple[datetime, str]:
+        """What lists sort by, newest last; the id breaks ties."""
+        return self.operation.created_at, self.operation.operation_id
+
+
 Headlines = Mapping[OperationType, Callable[[Mapping[str, Any]], str | None]]
 """By kind: what makes one line for lists out of results; for those that come from a worker."""
+
+Descriptions = Mapping[OperationType, Callable[[Mapping[str, Any]], dict[str, str]]]
+"""By kind: what finds, in the metadata of an operation, what tells it from others; of records of any age."""
 
 
 def utc_now() -> datetime:

@@ -35,7 +35,8 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
     """Turn requests of one kind into operations.
 
     A subclass sets `operation_type`, `kind_word`, `start_path`, `start_summary` and `request_model`, and implements
-    `prepare`, `describe`, `make_bridge` and `run`; `headline` where a line for lists can come from results alone.
+    `prepare`, `describe`, `make_bridge` and `run`; for lists `headline`, where a line can come from results alone,
+    and `about`.
 
     Args:
         operations: Where the operations live.
@@ -87,6 +88,11 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
     def headline(results: Mapping[str, Any]) -> str | None:
         """Return the line that stands for results in a list; None: there is none."""
         return None
+
+    @staticmethod
+    def about(metadata: Mapping[str, Any]) -> dict[str, str]:
+        """Return what tells an operation from others in a list, out of what `describe` made once."""
+        return {}
 
     @abstractmethod
     def prepare(self, request: RequestT) -> JobT:

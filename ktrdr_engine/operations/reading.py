@@ -8,9 +8,12 @@ from ktrdr_engine.operations.endings import INTERRUPTED
 from ktrdr_engine.operations.following import Following
 from ktrdr_engine.operations.history import NO_HISTORY, FinishedHistory
 from ktrdr_engine.operations.models import (
+    Descriptions,
+    Listed,
     MetricsPage,
     Operation,
     OperationPage,
+    OperationSummary,
     Table,
     TablePage,
     checked_operation_id,
@@ -25,11 +28,19 @@ _ELSEWHERE = "Runs in another process: its progress is not visible here."
 class Reading:
     """Reads the archive, with what this process knows better laid over it."""
 
-    def __init__(self, archive: Archive, records: Records, transitions: Transitions, following: Following) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        records: Records,
+        transitions: Transitions,
+        following: Following,
+        descriptions: Descriptions,
+    ) -> None:
         self._archive = archive
         self._records = records
         self._transitions = transitions
         self._following = following
+        self._descriptions = descriptions
 
     async def load(self, operation_id: str) -> Operation:
         """Return an operation that has no record here.
@@ -81,8 +92,13 @@ class Reading:
         live = {record.operation_id: record.operation for record in self._records.live.values()}
         matching = {key for key, operation in live.items() if operation.status is query.status}
         rows, total = await self._transitions.stored(self._archive.page, query._replace(live=live, matching=matching))
-        shown = tuple(live[row.operation_id].summary() if row.operation_id in live else row for row in rows)
+        current = (Listed(live[key]) if (key := row.operation.operation_id) in live else row for row in rows)
+        shown = tuple(self._summary(row) for row in current)
         return OperationPage(operations=shown, total=total, returned=len(shown))
+
+    def _summary(self, row: Listed) -> OperationSummary:
+        describe = self._descriptions.get(row.operation.operation_type)
+        return row.operation.summary(row.headline, describe(row.operation.metadata) if describe else None)
 
     async def metrics(self, operation: Operation, cursor: int, limit: int) -> MetricsPage:
         """Return history that is kept for an operation which does not run here."""

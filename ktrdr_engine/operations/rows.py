@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ktrdr_engine.operations.archive import CancelRequest, KeyUse, Query, WorkerLink
 from ktrdr_engine.operations.endings import interrupted
-from ktrdr_engine.operations.models import FINAL_STATUSES, Operation, OperationStatus, OperationSummary
+from ktrdr_engine.operations.models import FINAL_STATUSES, Listed, Operation, OperationStatus
 
 _FINAL = ", ".join(f"'{status}'" for status in sorted(FINAL_STATUSES))
 VERSION = 1
@@ -133,7 +133,7 @@ def owners_at_work(connection: sqlite3.Connection) -> list[str]:
     return [owner for (owner,) in found]
 
 
-def page(connection: sqlite3.Connection, query: Query) -> tuple[list[OperationSummary], int]:
+def page(connection: sqlite3.Connection, query: Query) -> tuple[list[Listed], int]:
     """Return the rows a query asks for, and how many match in all."""
     where = f"WHERE (:type IS NULL OR operation_type=:type) AND ({_STATUS_MATCHES})"
     values = {
@@ -150,7 +150,7 @@ def page(connection: sqlite3.Connection, query: Query) -> tuple[list[OperationSu
         " ORDER BY created_at DESC, operation_id DESC LIMIT :limit OFFSET :offset",
         values,
     )
-    return [Operation.model_validate_json(text).summary(headline) for text, headline in found], total
+    return [Listed(Operation.model_validate_json(text), headline) for text, headline in found], total
 
 
 def interrupt(connection: sqlite3.Connection, owner: str, now: datetime) -> None:

@@ -21,9 +21,9 @@ from ktrdr_engine.operations.endings import interrupted
 from ktrdr_engine.operations.files import ResultFiles
 from ktrdr_engine.operations.history import FinishedHistory
 from ktrdr_engine.operations.models import (
+    Listed,
     Operation,
     OperationStatus,
-    OperationSummary,
     Table,
     TablePage,
     utc_now,
@@ -158,13 +158,13 @@ class OperationStore:
             stored = self._stored(self._row(operation_id) or row)
         return stored
 
-    def page(self, query: Query) -> tuple[list[OperationSummary], int]:
+    def page(self, query: Query) -> tuple[list[Listed], int]:
         """Return the newest matching rows; operations whose process died are recorded as interrupted first."""
         nobody: list[str] = []
         for owner in self._database.read_if_possible(rows.owners_at_work, nobody):
             if self._owner.is_dead(owner):
                 self._interrupt(owner)
-        nothing: tuple[list[OperationSummary], int] = ([], 0)
+        nothing: tuple[list[Listed], int] = ([], 0)
         return self._database.read_if_possible(lambda connection: rows.page(connection, query), nothing)
 
     def metrics(self, operation_id: str) -> FinishedHistory | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.errors import OperationCancelled
+from ktrdr_engine.fields import request_subject
 from ktrdr_engine.operations.models import OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 from ktrdr_engine.training.job import TrainingJob, prepare
@@ -116,6 +117,11 @@ class TrainingService(ServiceOrchestrator[TrainingRequest, TrainingJob, Training
         except OperationCancelled as stop:
             partial = self._saved(job, stop.partial, epochs) if isinstance(stop.partial, ModelBundle) else None
             raise OperationCancelled(stop.message, partial=partial) from None
+
+    @staticmethod
+    def about(metadata: Mapping[str, Any]) -> dict[str, str]:
+        """Return symbol, timeframe, strategy and range, as far as the request named them."""
+        return request_subject(metadata)
 
     @staticmethod
     def headline(results: Mapping[str, Any]) -> str | None:

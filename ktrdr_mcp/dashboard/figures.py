@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any, Final
 
+from ktrdr_engine.fields import request_subject
 from ktrdr_engine.metrics.wording import label, number
 from ktrdr_engine.operations.models import OperationType
 
@@ -60,11 +60,10 @@ def kind(operation_type: OperationType) -> str:
 
 def subject(metadata: Mapping[str, Any]) -> str:
     """Return what the operation is about: symbol, timeframe and strategy as far as the request names them."""
-    words = [_all_of(metadata.get(name) or metadata.get(f"{name}s")) for name in ("symbol", "timeframe")]
-    path = metadata.get("strategy_config_path")
-    strategy = PurePosixPath(str(path)).stem if path else ""
-    return " · ".join(part for part in (" ".join(filter(None, words)), strategy) if part)
+    return in_words(request_subject(metadata))
 
 
-def _all_of(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value or "")
+def in_words(about: Mapping[str, str]) -> str:
+    """Return what an operation is about, its range left out."""
+    market = " ".join(about[name] for name in ("symbol", "timeframe", "source") if name in about)
+    return " · ".join(part for part in (market, about.get("strategy", "")) if part)

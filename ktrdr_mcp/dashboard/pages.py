@@ -12,10 +12,9 @@ from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.metrics.definitions import DEFINITIONS
 from ktrdr_engine.operations.entries import all_entries
 from ktrdr_engine.operations.http_requests import ListQuery
-from ktrdr_engine.operations.models import Operation, OperationStatus, OperationSummary, OperationType
+from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType
 from ktrdr_mcp.dashboard.curves import Chart, Line, Point, draw, points_of
 from ktrdr_mcp.dashboard.equity import equity_of
-from ktrdr_mcp.dashboard.figures import subject
 
 if TYPE_CHECKING:
     from ktrdr_engine.operations.service import OperationsService
@@ -43,7 +42,7 @@ async def list_page(operations: OperationsService, given: Mapping[str, str]) -> 
     page = await operations.list_operations(query.status, query.operation_type, ROWS_ON_A_PAGE, query.offset)
     unfinished = next((row.operation_id for row in page.operations if not row.status.is_final), None)
     return {
-        "rows": [(row, await _subject(operations, row)) for row in page.operations],
+        "rows": page.operations,
         "total": page.total,
         "first": query.offset + 1 if page.operations else 0,
         "last": query.offset + page.returned,
@@ -57,11 +56,6 @@ async def list_page(operations: OperationsService, given: Mapping[str, str]) -> 
         else None,
         "follow": unfinished,
     }
-
-
-async def _subject(operations: OperationsService, row: OperationSummary) -> str:
-    """Return what a row is about; of one that still runs its message says it, and no row is worth a pull."""
-    return subject((await operations.get_operation(row.operation_id)).metadata) if row.status.is_final else ""
 
 
 def _list_query(given: Mapping[str, str]) -> ListQuery:

@@ -14,7 +14,7 @@ from ktrdr_mcp.apps.operation import SHOWN_IN_APP
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.fitting import fitting_metrics, fitting_operation, fitting_page
 from ktrdr_mcp.tools.reading import EXAMPLE_ID, READ_ONLY, ListLimit, Offset, OperationId
-from ktrdr_mcp.views import cancelled_text, metrics_text, operation_text, operations_text, reply
+from ktrdr_mcp.views import cancelled_text, metrics_text, operation_text, operations_text, readable_page, reply
 
 if TYPE_CHECKING:
     from ktrdr_engine.operations.service import OperationsService
@@ -153,7 +153,7 @@ def _list_operations(operations: OperationsService) -> StrictTool:
         limit: ListLimit = 20,
         offset: Offset = 0,
     ) -> Annotated[CallToolResult, OperationPage]:
-        """Lists `operations`, newest first, those of earlier sessions too, with `total` and `returned`.
+        """Lists `operations`, newest first, with what each is `about`, and `total` and `returned`.
 
         Use it to find an `operation_id` again or to see what runs.
         Call `get_operation` next on one of them.
@@ -164,7 +164,7 @@ def _list_operations(operations: OperationsService) -> StrictTool:
             limit=limit,
             offset=offset,
         )
-        page = fitting_page(page)
+        page = readable_page(fitting_page(page))
         return reply(operations_text(page, offset), page)
 
     return StrictTool.declare(

@@ -38,7 +38,7 @@ def row(status: OperationStatus, seconds: int, percentage: float = 0.0) -> Opera
 def shown(*rows: OperationSummary) -> str:
     console = Console(width=160)
     with console.capture() as capture:
-        console.print(operations_now(OperationPage(operations=rows, total=len(rows), returned=len(rows)), NOW))
+        console.print(operations_now(OperationPage(operations=rows, total=len(rows), returned=len(rows)), NOW, 160))
     return capture.get()
 
 

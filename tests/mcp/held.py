@@ -17,6 +17,7 @@ from ktrdr_engine.backtesting.models import BacktestRequest
 from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
 from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.errors import DataError, OperationCancelled, StrategyError, did_you_mean
+from ktrdr_engine.fields import request_subject
 from ktrdr_engine.operations.archive import Archive
 from ktrdr_engine.operations.cancellation import CancellationToken
 from ktrdr_engine.operations.models import OperationType, Outcome
@@ -61,6 +62,7 @@ class HeldBacktesting(ServiceOrchestrator[BacktestRequest, BacktestRequest, Back
     start_path = "/backtests/start"
     start_summary = "Start a backtest"
     request_model = BacktestRequest
+    about = staticmethod(request_subject)
 
     def __init__(self, operations: OperationsService) -> None:
         super().__init__(operations)
@@ -156,7 +158,13 @@ class HeldApplication:
 @asynccontextmanager
 async def open_held(store: Archive | None = None, *, max_concurrent: int = 4) -> AsyncIterator[HeldApplication]:
     """Open an application whose work is let go only after it has been closed: what runs then must be cancelled."""
-    operations = OperationsService(store, max_concurrent=max_concurrent, max_queued=2, grace_seconds=0.3)
+    operations = OperationsService(
+        store,
+        max_concurrent=max_concurrent,
+        max_queued=2,
+        grace_seconds=0.3,
+        descriptions={HeldBacktesting.operation_type: HeldBacktesting.about},
+    )
     application = HeldApplication(operations)
     try:
         async with operations:

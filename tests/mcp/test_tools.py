@@ -247,6 +247,14 @@ async def test_operations_are_listed_newest_first_in_pages(session: Session) -> 
     listed = [*result.structured_content["operations"], *rest["operations"]]
     assert sorted(row["operation_id"] for row in listed) == sorted(ids)
     assert listed[0]["headline"] == "return +2.34%, 94 trades"
+    about = {
+        "symbol": "QUICK",
+        "timeframe": "1h",
+        "strategy": "rsi_mean_reversion",
+        "range": "2017-01-02 to 2017-12-29",
+    }
+    assert all(row["about"] == about for row in listed)
+    assert text_of(result).count("QUICK 1h rsi_mean_reversion 2017-01-02 to 2017-12-29") == 2
 
 
 async def test_an_empty_list_says_how_to_fill_it(session: Session) -> None:

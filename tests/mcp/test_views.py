@@ -16,7 +16,7 @@ from ktrdr_engine.operations.models import (
     Progress,
 )
 from ktrdr_mcp.failures import wire_bytes
-from ktrdr_mcp.views import cancelled_text, metrics_text, operation_text, operations_text
+from ktrdr_mcp.views import cancelled_text, metrics_text, operation_text, operations_text, readable_page
 
 ID = "op_backtest_20250103_k3v9x2m7qa"
 NOW = datetime(2025, 1, 3, 12, 0, 5, tzinfo=UTC)
@@ -124,13 +124,32 @@ def test_the_last_page_of_metrics_says_that_there_may_be_more_later() -> None:
     assert "later" in metrics_text(ID, page).splitlines()[-1]
 
 
-def test_a_list_shows_twenty_rows_and_counts_the_others() -> None:
-    page = OperationPage(operations=tuple(row(number) for number in range(30)), total=99, returned=30)
+ABOUT = {"symbol": "EURUSD", "timeframe": "1h", "strategy": "rsi_mean_reversion", "range": "2017-01-02 to 2017-12-29"}
+
+
+def test_a_page_of_a_list_ends_where_its_text_ends_and_the_next_begins_there() -> None:
+    rows = tuple(row(number, about=ABOUT, headline="return -5.31%, 94 trades") for number in range(30))
+    page = readable_page(OperationPage(operations=rows, total=99, returned=30))
     lines = operations_text(page, offset=10).splitlines()
-    assert lines[0] == "30 of 99 operations, newest first"
-    assert len([line for line in lines if "COMPLETED" in line]) == 20
-    assert "10 more in the structured content" in lines[-2]
-    assert "list_operations(offset=40)" in lines[-1]
+    assert len(lines) - 2 == page.returned == len(page.operations) >= 10
+    assert lines[0] == f"{page.returned} of 99 operations, newest first"
+    assert [line.split()[0] for line in lines[1:-1]] == [one.operation_id for one in page.operations]
+    assert f"list_operations(offset={10 + page.returned})" in lines[-1]
+    assert wire_bytes("\n".join(lines)) < 2_048
+
+
+def test_a_row_whose_text_has_no_room_is_shown_all_the_same() -> None:
+    rows = (row(1, about={"strategy": "s" * 200}, headline="h" * 5_000), row(2))
+    assert readable_page(OperationPage(operations=rows, total=2, returned=2)).returned >= 1
+
+
+def test_a_row_says_what_it_is_about_while_it_runs_too() -> None:
+    running = row(1, status=OperationStatus.RUNNING, percentage=45.2, message="", about=ABOUT)
+    page = OperationPage(operations=(running,), total=1, returned=1)
+    assert operations_text(page, offset=0).splitlines()[1].split("  ")[1:] == [
+        "RUNNING 45 %",
+        "EURUSD 1h rsi_mean_reversion 2017-01-02 to 2017-12-29",
+    ]
 
 
 def test_the_last_page_of_a_list_offers_no_older_ones() -> None:
@@ -159,4 +178,4 @@ def test_no_text_is_longer_than_two_kilobytes_whatever_the_engine_says() -> None
 def test_a_row_of_a_training_names_its_model_whole() -> None:
     headline = "test accuracy 0.42 (majority 0.55), models/rsi_mean_reversion_v1.0.0.pt"
     page = OperationPage(operations=(row(1, headline=headline),), total=1, returned=1)
-    assert operations_text(page, offset=0).splitlines()[1].endswith(f"100 %  {headline}")
+    assert operations_text(page, offset=0).splitlines()[1].endswith(f"COMPLETED  {headline}")

@@ -93,6 +93,27 @@ async def test_lists_page_over_stored_and_running_operations_in_one_order(home: 
             work.open()
 
 
+async def test_every_row_says_what_its_operation_is_about_whoever_runs_it_and_however_old_it_is(home: Path) -> None:
+    work = Gate()
+    work.open()
+    describe = {OperationType.TRAINING: lambda metadata: {name: str(value) for name, value in metadata.items()}}
+    async with OperationsService(OperationStore(home)) as earlier:
+        await ended(earlier, await start(earlier, work))
+        async with OperationsService(OperationStore(home), descriptions=describe) as service:
+            own, other = Gate(), Gate()
+            await start(service, own)
+            await start(earlier, other)
+            await own.until_reached()
+            await other.until_reached()
+            rows = (await service.list_operations()).operations
+            metadata = [(await service.get_operation(row.operation_id)).metadata for row in rows]
+            assert [row.status for row in rows] == [OperationStatus.RUNNING] * 2 + [OperationStatus.COMPLETED]
+            assert [row.about for row in rows] == [{name: str(one[name]) for name in one} for one in metadata]
+            assert all(row.about for row in rows)
+            own.open()
+            other.open()
+
+
 async def test_an_unwritable_home_refuses_new_operations_and_lists_nothing(tmp_path: Path) -> None:
     blocked = tmp_path / "a file"
     blocked.write_text("in the way")

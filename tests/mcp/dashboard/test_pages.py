@@ -56,6 +56,8 @@ async def test_a_list_shows_what_each_operation_is_about_and_follows_one_that_ru
         await until_running(application.operations, held)
         page = await text_at(client, "/")
         assert "Backtest QUICK 1h · rsi_mean_reversion" in page
+        assert "Backtest HELD 1h · rsi_mean_reversion" in page
+        assert page.count('<span class="range">2017-01-02 to 2017-12-29</span>') == 2
         assert f'data-follow="{held}"' in page
         assert page.index(held) < page.index(done)
         filtered = await text_at(client, "/?status=COMPLETED&operation_type=BACKTESTING&offset=")
