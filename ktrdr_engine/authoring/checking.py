@@ -52,7 +52,7 @@ def fitting_models(shelves: Shelves, plan: FeaturePlan) -> Iterator[str]:
     from ktrdr_engine.inference.agreement import differences
 
     for name in shelves.models.names():
-        with contextlib.suppress(ModelError):
+        with contextlib.suppress(ModelError, OSError):
             if not differences(shelves.models.metadata(name).feature_plan, plan):
                 yield name
 

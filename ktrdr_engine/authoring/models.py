@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.authoring.replies import ModelPage, ModelRow
 from ktrdr_engine.authoring.strategies import one_line
-from ktrdr_engine.errors import ModelError, StrategyError
+from ktrdr_engine.catalog import row_or_problem
+from ktrdr_engine.errors import StrategyError
 from ktrdr_engine.inference.agreement import differences
 
 if TYPE_CHECKING:
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
 
 def model_page(shelves: Shelves, limit: int = 100, offset: int = 0) -> ModelPage:
     """Return the models from `offset` on by name; a file that cannot be used is listed with its problem."""
-    names = shelves.models.names()
-    rows = tuple(model_row(shelves, name) for name in names[offset : offset + limit])
+    unusable = {odd.name: odd for odd in shelves.models.unusable()}
+    names = sorted([*shelves.models.names(), *unusable])
+    rows = tuple(
+        ModelRow(**unusable[name]._asdict()) if name in unusable else _listed(shelves, name)
+        for name in names[offset : offset + limit]
+    )
     return ModelPage(models=rows, total=len(names), returned=len(rows))
 
 
@@ -28,10 +33,21 @@ def model_row(shelves: Shelves, name: str) -> ModelRow:
         ModelError: No such file; never for one that cannot be used.
     """
     source = shelves.models.source(name)
-    try:
-        metadata = shelves.models.metadata(name)
-    except ModelError as error:
-        return ModelRow(name=name, source=source, problem=one_line(error.message))
+    return row_or_problem(
+        lambda: _row(shelves, name, source),
+        lambda problem: ModelRow(name=name, source=source, problem=one_line(problem)),
+    )
+
+
+def _listed(shelves: Shelves, name: str) -> ModelRow:
+    # It may have gone since the names were read.
+    return row_or_problem(
+        lambda: model_row(shelves, name), lambda problem: ModelRow(name=name, source="user", problem=problem)
+    )
+
+
+def _row(shelves: Shelves, name: str, source: str) -> ModelRow:
+    metadata = shelves.models.metadata(name)
     test = metadata.metrics.get("test")
     return ModelRow(
         name=name,

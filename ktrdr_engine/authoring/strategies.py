@@ -6,7 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from ktrdr_engine.authoring.replies import SavedStrategy, StrategyPage, StrategyRow, StrategyText
-from ktrdr_engine.errors import ModelError, StrategyError
+from ktrdr_engine.catalog import row_or_problem
+from ktrdr_engine.errors import ModelError
 from ktrdr_engine.strategy.summary import plain_words
 
 if TYPE_CHECKING:
@@ -18,8 +19,12 @@ _LINE = 160
 
 def strategy_page(shelves: Shelves, limit: int = 100, offset: int = 0) -> StrategyPage:
     """Return the strategies from `offset` on by name; a broken file is listed with its problem."""
-    names = shelves.strategies.names()
-    rows = tuple(strategy_row(shelves, name) for name in names[offset : offset + limit])
+    unusable = {odd.name: odd for odd in shelves.strategies.unusable()}
+    names = sorted([*shelves.strategies.names(), *unusable])
+    rows = tuple(
+        StrategyRow(**unusable[name]._asdict()) if name in unusable else _listed(shelves, name)
+        for name in names[offset : offset + limit]
+    )
     return StrategyPage(strategies=rows, total=len(names), returned=len(rows))
 
 
@@ -30,10 +35,21 @@ def strategy_row(shelves: Shelves, name: str) -> StrategyRow:
         StrategyError: No such file; never for one with mistakes.
     """
     source = shelves.strategies.source(name)
-    try:
-        config = shelves.strategies.load(name).config
-    except StrategyError as error:
-        return StrategyRow(name=name, source=source, problem=one_line(error.message))
+    return row_or_problem(
+        lambda: _row(shelves, name, source),
+        lambda problem: StrategyRow(name=name, source=source, problem=one_line(problem)),
+    )
+
+
+def _listed(shelves: Shelves, name: str) -> StrategyRow:
+    # It may have gone since the names were read.
+    return row_or_problem(
+        lambda: strategy_row(shelves, name), lambda problem: StrategyRow(name=name, source="user", problem=problem)
+    )
+
+
+def _row(shelves: Shelves, name: str, source: str) -> StrategyRow:
+    config = shelves.strategies.load(name).config
     return StrategyRow(
         name=name,
         version=config.version,

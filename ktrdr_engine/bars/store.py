@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from ktrdr_engine.bars.files import read_bars
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.timeframe import Timeframe, parse_timeframe
-from ktrdr_engine.catalog import Catalog, shipped_root
+from ktrdr_engine.catalog import Catalog, Unusable, shipped_root
 from ktrdr_engine.errors import DataError, did_you_mean
 
 _SUFFIXES = (".parquet", ".csv")
@@ -51,6 +51,10 @@ class BarStore:
         matches = (_FILE_NAME.fullmatch(name) for name in self._catalog.names())
         return sorted({(match[1], match[2]) for match in matches if match})
 
+    def unusable(self) -> list[Unusable]:
+        """Return what lies among the price files and cannot be used, whatever is in it."""
+        return self._catalog.unusable()
+
     def load(self, symbol: str, timeframe: str) -> BarSeries:
         """Return all bars of a symbol and timeframe.
 
@@ -59,7 +63,10 @@ class BarStore:
         """
         length = parse_timeframe(timeframe)
         path = self.path(symbol, length)
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise DataError(f"{path.name}: cannot be read ({error.strerror}).") from error
         # The inode as well: two files that replace each other can share a tick of the clock and a size.
         key = (path, status.st_mtime_ns, status.st_size, status.st_ino)
         with self._lock:
@@ -80,6 +87,9 @@ class BarStore:
         known = self.datasets()
         if (symbol, timeframe) in known:
             return self._catalog.find(f"{symbol}_{timeframe}")
+        for odd in self.unusable():
+            if odd.name in {f"{symbol}_{timeframe}{suffix}" for suffix in _SUFFIXES}:
+                raise DataError(f"data/{odd.name}: {odd.problem}", details={"field": "symbol", "value": symbol})
         symbols = sorted({name for name, _ in known})
         if symbol not in symbols:
             raise DataError(

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.files import read_notes
+from ktrdr_engine.catalog import row_or_problem
 from ktrdr_engine.datasets.gaps import find_gaps
 from ktrdr_engine.datasets.models import DatasetPage, DatasetRow
 from ktrdr_engine.datasets.origin import Origin
 from ktrdr_engine.datasets.results import gap_row
-from ktrdr_engine.errors import DataError
 
 if TYPE_CHECKING:
     from ktrdr_engine.bars.store import BarStore
@@ -21,8 +21,12 @@ _GAPS = 20
 def dataset_page(bars: BarStore, limit: int = 100, offset: int = 0) -> DatasetPage:
     """Return the datasets from `offset` on by symbol; a file that cannot be used is listed with its problem."""
     names = bars.datasets()
-    rows = tuple(_row(bars, symbol, timeframe) for symbol, timeframe in names[offset : offset + limit])
-    return DatasetPage(datasets=rows, total=len(names), returned=len(rows))
+    unusable = bars.unusable()
+    rows = [_row(bars, symbol, timeframe) for symbol, timeframe in names[offset : offset + limit]]
+    # After the others: their names say nothing for sure of symbol and timeframe.
+    rest = slice(max(0, offset - len(names)), max(0, offset + limit - len(names)))
+    rows += [DatasetRow(symbol=odd.name, timeframe="", problem=odd.problem) for odd in unusable[rest]]
+    return DatasetPage(datasets=tuple(rows), total=len(names) + len(unusable), returned=len(rows))
 
 
 def dataset_row(bars: BarStore, symbol: str, timeframe: str) -> DatasetRow:
@@ -67,10 +71,10 @@ def dataset_card(bars: BarStore, symbol: str, timeframe: str) -> dict[str, Any]:
 
 
 def _row(bars: BarStore, symbol: str, timeframe: str) -> DatasetRow:
-    try:
-        return dataset_row(bars, symbol, timeframe)
-    except DataError as error:
-        return DatasetRow(symbol=symbol, timeframe=timeframe, problem=error.message)
+    return row_or_problem(
+        lambda: dataset_row(bars, symbol, timeframe),
+        lambda problem: DatasetRow(symbol=symbol, timeframe=timeframe, problem=problem),
+    )
 
 
 def _origin(bars: BarStore, symbol: str, timeframe: str) -> Origin:

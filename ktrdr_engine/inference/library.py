@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ktrdr_engine.bars.dates import parse_stamp
-from ktrdr_engine.catalog import Catalog, Source, source_of
+from ktrdr_engine.catalog import Catalog, Source, Unusable, source_of
 from ktrdr_engine.errors import ModelError, ModelExists, StorageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ class ModelLibrary:
     def names(self) -> list[str]:
         """Return the file names of all models, sorted."""
         return self._catalog.names()
+
+    def unusable(self) -> list[Unusable]:
+        """Return what lies among the models and cannot be used, whatever is in it."""
+        return self._catalog.unusable()
 
     def load(self, name: str) -> ModelBundle:
         """Return the model called `name`; `.pt` and a leading `models/` may be left out.
@@ -147,7 +151,7 @@ class ModelLibrary:
     def _trained_for(self) -> dict[str, _Summary]:
         found = {}
         for name in self.names():
-            with contextlib.suppress(ModelError):
+            with contextlib.suppress(ModelError, OSError):
                 metadata = self.metadata(name)
                 created, _ = parse_stamp(metadata.created_at)
                 found[name] = _Summary(metadata.strategy_name, created, metadata.partial)

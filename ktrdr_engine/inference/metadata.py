@@ -6,6 +6,7 @@ No torch and no strategy schema here: the strategy travels as the mapping it was
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -69,6 +70,16 @@ def _instant(text: str) -> str:
 Instant = Annotated[str, AfterValidator(_instant)]
 
 
+def _finite(value: dict[str, Any]) -> dict[str, Any]:
+    # JSON text may hold NaN, which no reply can: refused where the file is read, not where it is shown.
+    json.dumps(value, allow_nan=False)
+    return value
+
+
+Plain = Annotated[dict[str, Any], AfterValidator(_finite)]
+"""What JSON can say, numbers all finite."""
+
+
 class TimeRange(_Frozen):
     """First and last bar, ISO-8601 UTC, both included."""
 
@@ -118,7 +129,7 @@ class ModelMetadata(_Frozen):
         created_at: ISO-8601 UTC; the only thing that differs between two builds of the same weights.
     """
 
-    strategy: dict[str, Any]
+    strategy: Plain
     strategy_name: str
     strategy_sha256: str
     feature_plan: FeaturePlan
@@ -128,7 +139,7 @@ class ModelMetadata(_Frozen):
     symbols: tuple[str, ...]
     timeframes: tuple[str, ...]
     training_range: TimeRange
-    labels: dict[str, Any]
+    labels: Plain
     metrics: dict[str, SplitMetrics]
     epochs_run: int
     best_epoch: int

@@ -75,8 +75,12 @@ class ResultFiles:
         found = self._json(operation_id, "metrics.json")
         if not isinstance(found, dict):
             return None
-        entries = {name: [(number, entry) for number, entry in numbered] for name, numbered in found["buckets"].items()}
-        return FinishedHistory(found["last"], entries)
+        try:
+            entries = {name: [(number, entry) for number, entry in rows] for name, rows in found["buckets"].items()}
+            return FinishedHistory(int(found["last"]), entries)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            logger.warning("%s/metrics.json cannot be read: %s", operation_id, error)
+            return None
 
     def table(self, operation_id: str, name: str, offset: int, limit: int) -> TablePage | None:
         """Return rows of a stored table; None if there is no such table.

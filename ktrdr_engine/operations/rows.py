@@ -6,14 +6,21 @@ Functions of a connection, each to be called inside a transaction of `database`.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
+
+from pydantic import ValidationError
 
 from ktrdr_engine.operations.archive import CancelRequest, KeyUse, Query, WorkerLink
 from ktrdr_engine.operations.endings import interrupted
-from ktrdr_engine.operations.models import FINAL_STATUSES, Listed, Operation, OperationStatus
+from ktrdr_engine.operations.models import FINAL_STATUSES, Listed, Operation, OperationStatus, Progress
 
+logger = logging.getLogger(__name__)
+
+UNREADABLE = "What is recorded of this operation cannot be read: start it again."
 _FINAL = ", ".join(f"'{status}'" for status in sorted(FINAL_STATUSES))
 VERSION = 1
 SCHEMA = f"""CREATE TABLE operations (
@@ -146,20 +153,43 @@ def page(connection: sqlite3.Connection, query: Query) -> tuple[list[Listed], in
     }
     total = connection.execute(f"SELECT COUNT(*) FROM operations {where}", values).fetchone()[0]
     found = connection.execute(
-        f"SELECT operation, headline FROM operations {where}"
+        "SELECT operation, headline, operation_id, operation_type, status, created_at FROM operations"
+        f" {where}"
         " ORDER BY created_at DESC, operation_id DESC LIMIT :limit OFFSET :offset",
         values,
     )
-    return [Listed(Operation.model_validate_json(text), headline) for text, headline in found], total
+    listed = (_listed(row) for row in found)
+    return [one for one in listed if one is not None], total
+
+
+def _listed(row: sqlite3.Row) -> Listed | None:
+    """Return the row of a list, so that one that cannot be read hides no other: it is told by its columns.
+
+    None: not even those can be read, as those of a kind that this version does not know.
+    """
+    with suppress(ValidationError):
+        return Listed(Operation.model_validate_json(row["operation"]), row["headline"])
+    with suppress(ValidationError):
+        columns = {name: row[name] for name in ("operation_id", "operation_type", "status", "created_at")}
+        unreadable = Operation(**columns, updated_at=row["created_at"], progress=Progress(message=UNREADABLE))
+        return Listed(unreadable, UNREADABLE)
+    logger.warning("The row of operation %s cannot be read; it is left out", row["operation_id"])
+    return None
 
 
 def interrupt(connection: sqlite3.Connection, owner: str, now: datetime) -> None:
     """Fail what a dead owner left unfinished; its remote operations go on without it."""
     found = connection.execute(
-        f"SELECT operation FROM operations WHERE owner=? AND execution='local' AND status NOT IN ({_FINAL})", (owner,)
+        "SELECT operation, operation_id FROM operations"
+        f" WHERE owner=? AND execution='local' AND status NOT IN ({_FINAL})",
+        (owner,),
     ).fetchall()
-    for (text,) in found:
-        values = _columns(interrupted(Operation.model_validate_json(text), now))
+    for text, operation_id in found:
+        try:
+            values = _columns(interrupted(Operation.model_validate_json(text), now))
+        except ValidationError:
+            # What cannot be read has ended all the same; asked again it would stand in the way of the others.
+            values = {"operation_id": operation_id, "status": OperationStatus.FAILED, "operation": text}
         connection.execute(
             "UPDATE operations SET status=:status, operation=:operation WHERE operation_id=:operation_id", values
         )

@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from ktrdr_engine.errors import StorageError
 from ktrdr_engine.operations import rows
 from ktrdr_engine.operations.archive import Adopted, Artefacts, CancelRequest, KeyUse, Query, Stored, WorkerLink
@@ -116,7 +118,7 @@ class OperationStore:
         found = self._database.read(lambda connection: rows.remote_at_work(connection, operation_id), None)
         if found is None or not self._take(operation_id, found["owner"]):
             return None
-        operation = Operation.model_validate_json(found["operation"])
+        operation = _readable(found)
         if found["remote_id"] is None:
             self._put(interrupted(operation, self._now()), _UNFINISHED)
             return None
@@ -202,7 +204,7 @@ class OperationStore:
         return self._database.read(lambda connection: rows.row(connection, operation_id), None)
 
     def _stored(self, row: sqlite3.Row) -> Stored:
-        operation = Operation.model_validate_json(row["operation"])
+        operation = _readable(row)
         if row["has_results"]:
             operation = self._with_results(operation)
         is_foreign = not operation.status.is_final and row["owner"] != self._owner.owner_id
@@ -222,3 +224,10 @@ class OperationStore:
             self._database.write(lambda connection: rows.interrupt(connection, owner, now))
         except StorageError as error:
             logger.warning("Operations of an ended process stay as they are: %s", error.message)
+
+
+def _readable(row: sqlite3.Row) -> Operation:
+    try:
+        return Operation.model_validate_json(row["operation"])
+    except ValidationError as error:
+        raise StorageError(f"{rows.UNREADABLE} ({error.error_count()} mistakes in its row.)") from None

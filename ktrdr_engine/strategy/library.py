@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from ktrdr_engine.catalog import Catalog, Source, source_of
+from ktrdr_engine.catalog import Catalog, Source, Unusable, source_of
 from ktrdr_engine.errors import StrategyError
 from ktrdr_engine.strategy.document import MAX_BYTES
 from ktrdr_engine.strategy.loader import parse_strategy
@@ -59,6 +59,10 @@ class StrategyLibrary:
     def names(self) -> list[str]:
         """Return the file names of all strategies, sorted."""
         return self._catalog.names()
+
+    def unusable(self) -> list[Unusable]:
+        """Return what lies among the strategies and cannot be used, whatever is in it."""
+        return self._catalog.unusable()
 
     def load(self, name: str) -> Strategy:
         """Return the strategy in the file called `name`; suffix and a leading `strategies/` may be left out.

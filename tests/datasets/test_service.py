@@ -225,7 +225,7 @@ async def test_a_range_without_bars_is_refused_with_what_there_is(lab: Lab) -> N
         ({"source": "fiel"}, InvalidRequest, "Did you mean 'file'"),
         ({"source": "ccxt"}, InvalidRequest, "source='ccxt' is not known"),
         ({"source": "file:x", "path": "x"}, InvalidRequest, "not known"),
-        ({}, InvalidRequest, r"needs path: .* There is link\.csv, prices\.csv"),
+        ({}, InvalidRequest, r"needs path: .* There is prices\.csv"),
         ({"path": "price.csv"}, DataError, "Did you mean 'prices'.*KTRDR_HOME/imports only"),
         ({"path": "../data/TEST_1h.csv"}, DataError, "not a name inside imports/"),
         ({"path": "/etc/passwd"}, DataError, "not a name inside imports/"),
