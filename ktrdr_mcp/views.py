@@ -13,6 +13,7 @@ from typing import Any, Final
 from mcp_types import CallToolResult, TextContent
 from pydantic import BaseModel
 
+from ktrdr_engine.metrics.wording import plain
 from ktrdr_engine.operations.models import (
     MetricsPage,
     Operation,
@@ -30,7 +31,6 @@ _HEAD_ROWS, _TAIL_ROWS = 3, 5
 _MESSAGE_WIDTH = 400
 _ROW_WIDTH = 80
 _SUBJECT_WIDTH = 160
-_TWO_DECIMALS_FROM = 1_000
 
 
 def reply(text: str, model: BaseModel) -> CallToolResult:
@@ -224,5 +224,5 @@ def word(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.2f}" if abs(value) >= _TWO_DECIMALS_FROM else f"{value:.6g}"
+        return plain(value)
     return "null" if value is None else str(value)

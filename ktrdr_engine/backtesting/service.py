@@ -10,6 +10,7 @@ from ktrdr_engine.backtesting.models import BacktestRequest, BacktestResults
 from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
 from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.fields import request_subject
+from ktrdr_engine.metrics.wording import change, decimal, typed
 from ktrdr_engine.operations.models import OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 
@@ -109,9 +110,9 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
         total_return, sharpe, trades = (results.get(name) for name in ("total_return", "sharpe_ratio", "total_trades"))
         if not isinstance(trades, int):
             return None
-        parts = [f"return {total_return:+.2%}"] if isinstance(total_return, float | int) else []
+        parts = [f"return {typed(change(total_return, 2))}"] if isinstance(total_return, float | int) else []
         if isinstance(sharpe, float | int):
-            parts.append(f"Sharpe {sharpe:.2f}")
+            parts.append(f"Sharpe {typed(decimal(sharpe, 2, 3))}")
         return ", ".join([*parts, f"{trades} trade{'s' * (trades != 1)}"])
 
 

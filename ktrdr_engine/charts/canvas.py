@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ktrdr_engine.charts.decimation import extremes
 from ktrdr_engine.charts.theme import Theme
+from ktrdr_engine.metrics.wording import axis_label, decimal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,11 +110,9 @@ class Canvas:
         from matplotlib.ticker import FuncFormatter, MaxNLocator
 
         chosen = pane.yaxis if axis == "y" else pane.xaxis
-        factor = 100 if unit else 1
 
         def text(value: float, _: object) -> str:
-            decimals = _decimals([tick * factor for tick in chosen.get_majorticklocs()])
-            return f"{value * factor:,.{decimals}f} {unit}".strip().replace("-", "−")
+            return axis_label(value, chosen.get_majorticklocs().tolist(), unit)
 
         chosen.set_major_formatter(FuncFormatter(text))
         chosen.set_major_locator(MaxNLocator(5 if axis == "y" else 7, steps=[1, 2, 2.5, 5, 10], integer=whole))
@@ -124,7 +123,7 @@ class Canvas:
 
         pane.set_yscale("log")
         pane.yaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
-        pane.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}"))
+        pane.yaxis.set_major_formatter(FuncFormatter(lambda value, _: decimal(value)))
         pane.yaxis.set_minor_locator(NullLocator())
 
     def png(self) -> bytes:
@@ -152,21 +151,10 @@ def dates(stamps: NDArray[np.int64]) -> NDArray[np.float64]:
     return stamps / 86_400e9
 
 
-def money(value: float) -> str:
-    """Return an amount or a price with the digits it needs."""
-    size = abs(value)
-    decimals = 0 if size >= 1_000 else 2 if size >= 10 else 4
-    return f"{value:,.{decimals}f}".replace("-", "−")
-
-
 def spans_many_times(*lines: NDArray[np.float64]) -> bool:
     """Return whether values above 0 differ so much that only a logarithmic axis shows them all."""
     low, high = min(float(line.min()) for line in lines), max(float(line.max()) for line in lines)
     return low > 0 and high / low > _MANY_TIMES
-
-
-def _decimals(ticks: Sequence[float]) -> int:
-    return next((count for count in range(6) if all(abs(tick - round(tick, count)) < 1e-9 for tick in ticks)), 6)
 
 
 def plain(text: str) -> str:

@@ -10,9 +10,9 @@ import numpy as np
 from ktrdr_engine.charts.canvas import NORMAL, SMALL, Canvas
 from ktrdr_engine.charts.run import Run
 from ktrdr_engine.charts.theme import Theme
-from ktrdr_engine.charts.wording import extent, outcome, period, sentence, signed
+from ktrdr_engine.charts.wording import extent, outcome, period, sentence
 from ktrdr_engine.metrics.periods import MONTHS, MonthlyReturns, monthly_returns
-from ktrdr_engine.metrics.wording import percent
+from ktrdr_engine.metrics.wording import change, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def draw(run: Run, theme: Theme) -> bytes:
 def describe(run: Run) -> str:
     """Return what the picture shows, in words: the years, the best and the worst month."""
     table = returns_of(run)
-    years = [f"{year} {signed(total)}" for year, total in zip(table.years, table.totals, strict=True) if total == total]
+    years = [f"{year} {change(total)}" for year, total in zip(table.years, table.totals, strict=True) if total == total]
     shown = years[-_YEARS_IN_WORDS:]
     earlier = f" (and {len(years) - len(shown)} years before)" if len(years) > len(shown) else ""
     cut = f"The picture shows the last {_YEARS} years." if len(table.years) > _YEARS else ""
@@ -71,7 +71,7 @@ def _ends(table: MonthlyReturns) -> list[str]:
     if np.isnan(table.returns).all():
         return []
     ends = (("best month", np.nanargmax(table.returns)), ("worst month", np.nanargmin(table.returns)))
-    return [f"{word} {_month(table, int(at))} {signed(float(table.returns.flat[at]))}" for word, at in ends]
+    return [f"{word} {_month(table, int(at))} {change(float(table.returns.flat[at]))}" for word, at in ends]
 
 
 def _month(table: MonthlyReturns, at: int) -> str:

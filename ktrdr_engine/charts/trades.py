@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ktrdr_engine.charts.canvas import SMALL, Canvas, money
+from ktrdr_engine.charts.canvas import SMALL, Canvas
 from ktrdr_engine.charts.decimation import one_each
 from ktrdr_engine.charts.run import Run, Trades
 from ktrdr_engine.charts.theme import Theme
-from ktrdr_engine.charts.wording import extent, period, sentence, signed, trading
+from ktrdr_engine.charts.wording import extent, period, sentence, trading
+from ktrdr_engine.metrics.wording import change, money
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +37,7 @@ def draw(run: Run, theme: Theme) -> bytes:
 def describe(run: Run) -> str:
     """Return what the picture shows, in words."""
     gain = run.trades.gain
-    spread = f"median return {signed(float(np.median(gain)))}, from {signed(gain.min())} to {signed(gain.max())}"
+    spread = f"median return {change(float(np.median(gain)))}, from {change(gain.min())} to {change(gain.max())}"
     reasons = ", ".join(f"{name} {count} ({money(total)})" for name, count, total in by_reason(run.trades))
     return " ".join(
         (
@@ -68,7 +69,7 @@ def _distribution(canvas: Canvas, pane: Axes, trades: Trades) -> None:
     colours = np.where(middles >= 0, theme.gain, theme.loss)
     pane.bar(middles, counts, width * 0.92, color=colours.tolist())
     median = float(np.median(trades.gain))
-    pane.axvline(median, color=theme.ink, linewidth=1.2, linestyle=(0, (4, 2)), label=f"median {signed(median)}")
+    pane.axvline(median, color=theme.ink, linewidth=1.2, linestyle=(0, (4, 2)), label=f"median {change(median)}")
     pane.set_ylabel("trades", color=theme.quiet, fontsize=SMALL)
     canvas.numbers(pane, axis="x", unit="%")
     canvas.numbers(pane)

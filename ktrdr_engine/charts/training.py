@@ -12,7 +12,7 @@ from ktrdr_engine.charts.canvas import SMALL, Canvas
 from ktrdr_engine.charts.epochs import Epochs
 from ktrdr_engine.charts.theme import Theme
 from ktrdr_engine.charts.wording import sentence
-from ktrdr_engine.metrics.wording import percent
+from ktrdr_engine.metrics.wording import decimal, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,4 +96,4 @@ def _curves(canvas: Canvas, pane: Axes, label: str, curves: Curves, epochs: Epoc
 def _number(name: str, value: float) -> str:
     if value != value:
         return "unknown"
-    return percent(float(value), 1) if name.endswith("accuracy") else f"{value:.4g}"
+    return percent(float(value), 1) if name.endswith("accuracy") else decimal(float(value))

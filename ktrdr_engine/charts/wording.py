@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ktrdr_engine.bars.dates import format_stamp
-from ktrdr_engine.charts.canvas import money
 from ktrdr_engine.charts.run import Run, Scope
 from ktrdr_engine.metrics.paths import drawdowns
-from ktrdr_engine.metrics.wording import percent
+from ktrdr_engine.metrics.wording import change, money, percent
 
 if TYPE_CHECKING:
     from ktrdr_engine.operations.models import Operation
@@ -44,10 +43,10 @@ def _so_far(operation: Operation) -> str:
 def outcome(run: Run) -> str:
     """Return what became of the money, against buy and hold where the prices are known."""
     final = float(run.equity[-1])
-    words = f"{money(run.initial_capital)} became {money(final)} ({signed(final / run.initial_capital - 1)})"
+    words = f"{money(run.initial_capital)} became {money(final)} ({change(final / run.initial_capital - 1)})"
     if run.prices is None:
         return words
-    return f"{words}; buy and hold without costs {signed(float(run.prices.growth[-1]) - 1)}"
+    return f"{words}; buy and hold without costs {change(float(run.prices.growth[-1]) - 1)}"
 
 
 def worst(run: Run) -> str:
@@ -66,11 +65,6 @@ def trading(run: Run) -> str:
         return "no closed trades"
     gained = int((run.trades.pnl > 0).sum())
     return f"{count:,} closed trade{'s' * (count != 1)}, {percent(gained / count, 0)} gained"
-
-
-def signed(value: float) -> str:
-    """Return a fraction as a percentage with its sign."""
-    return f"{'+' if value > 0 else ''}{percent(value, 1 if abs(value) < 10 else 0)}"
 
 
 def sentence(*parts: str) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ktrdr_engine.cli.operation_rows import operation_rows
 from ktrdr_engine.cli.running import print_json
-from ktrdr_engine.cli.tables import listing, print_notes, results_table
+from ktrdr_engine.cli.tables import figure, listing, print_notes, results_table
 from ktrdr_engine.composition import open_application
 from ktrdr_engine.errors import InvalidRequest, did_you_mean
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType
@@ -92,7 +92,7 @@ def _facts(operation: Operation) -> list[tuple[str, str]]:
         ("type", operation.operation_type.value),
         ("progress", f"{operation.progress.percentage:.1f} %  {operation.progress.message}"),
         ("created", f"{operation.created_at:%Y-%m-%d %H:%M:%S} UTC"),
-        *((name, str(value)) for name, value in operation.metadata.items()),
+        *((name, figure(name, value)) for name, value in operation.metadata.items()),
         *(("warning", warning) for warning in operation.warnings),
     ]
     if operation.error:

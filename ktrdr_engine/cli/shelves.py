@@ -21,6 +21,7 @@ from ktrdr_engine.cli.running import BAD_INPUT, DONE, print_json
 from ktrdr_engine.cli.tables import listing
 from ktrdr_engine.cli.visible import visible
 from ktrdr_engine.errors import StrategyError
+from ktrdr_engine.metrics.wording import plain
 
 if TYPE_CHECKING:
     from ktrdr_engine.authoring.replies import StrategyCheck
@@ -154,7 +155,7 @@ def _model_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return plain(value) if isinstance(value, float) else str(value)
 
 
 def _show_rows(title: str, columns: tuple[str, ...], rows: Iterable[BaseModel], *, as_json: bool) -> None:

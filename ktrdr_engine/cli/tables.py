@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ktrdr_engine.cli.visible import visible
-from ktrdr_engine.metrics.wording import unit_of
+from ktrdr_engine.metrics.wording import number, typed
 
 _MISSING: Final = "-"
 _GAP: Final = (0, 2, 0, 0)
@@ -23,7 +23,7 @@ def results_table(results: Mapping[str, Any], title: str) -> Table:
     table.add_column(justify="right")
     for name, value in results.items():
         if not isinstance(value, dict | list | tuple):
-            table.add_row(_shown(name.replace("_", " ")), _shown(_figure(name, value)))
+            table.add_row(_shown(name.replace("_", " ")), _shown(figure(name, value)))
     return table
 
 
@@ -47,14 +47,10 @@ def _shown(text: str) -> Text:
     return Text(visible(text))
 
 
-def _figure(name: str, value: object) -> str:
+def figure(name: str, value: object) -> str:
+    """Return a number with its unit; what is undefined is a dash, anything else as it is."""
     if value is None:
         return _MISSING
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    unit = unit_of(name)
-    if unit == "fraction":
-        return f"{value:.2%}"
-    if unit == "money":
-        return f"{value:,.2f}"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+    return typed(number(name, value))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.cli.tables import listing
 from ktrdr_engine.cli.watching import run_watched
+from ktrdr_engine.metrics.wording import percent
 from ktrdr_engine.training.models import TrainingRequest
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _row(name: str, split: Mapping[str, Any]) -> tuple[str, ...]:
         name,
         f"{split['first_bar'][:10]} to {split['last_bar'][:10]}",
         f"{split['rows']:,}",
-        f"{split['accuracy']:.1%}",
-        f"{split['majority_baseline']:.1%} {split['majority']}",
-        "/".join("-" if recall is None else f"{100 * recall:.0f}" for recall in split["recall"].values()) + " %",
+        percent(split["accuracy"], 1),
+        f"{percent(split['majority_baseline'], 1)} {split['majority']}",
+        "/".join("-" if recall is None else percent(recall, 0).removesuffix(" %") for recall in split["recall"].values()) + " %",
     )

@@ -17,6 +17,7 @@ from ktrdr_engine.charts.wording import outcome, sentence, worst
 from ktrdr_engine.metrics import ratios
 from ktrdr_engine.metrics.curve import EquityCurve, measure
 from ktrdr_engine.metrics.paths import drawdowns, rolling_sharpe
+from ktrdr_engine.metrics.wording import fixed
 
 Floats = NDArray[np.float64]
 Role = Literal["main", "quiet", "loss", "other"]
@@ -102,7 +103,7 @@ def rolling_figure(found: RollingSharpe) -> Figure:
     known = found.ratios[~np.isnan(found.ratios)]
     what = f"over the last {found.window} returns, one a trading day"
     if len(known):
-        low, high, last = (f"{value:.2f}".replace("-", "−") for value in (known.min(), known.max(), known[-1]))
+        low, high, last = (fixed(float(value), 2) for value in (known.min(), known.max(), known[-1]))
         words = f"Rolling Sharpe ratio {what}: between {low} and {high}, {last} at the end."
     else:
         words = f"Rolling Sharpe ratio {what}: undefined, since the returns do not vary."

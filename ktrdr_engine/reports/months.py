@@ -9,7 +9,7 @@ import numpy as np
 from ktrdr_engine.charts.monthly import MONTH_NAMES, returns_of
 from ktrdr_engine.charts.run import Run
 from ktrdr_engine.metrics.paths import drawdowns
-from ktrdr_engine.metrics.wording import percent
+from ktrdr_engine.metrics.wording import fixed, number, percent
 from ktrdr_engine.reports.curves import RollingSharpe
 
 _FAINTEST: Final = 8  # percent of colour in a cell that gained or lost almost nothing
@@ -65,7 +65,7 @@ def by_month(run: Run, sharpe: RollingSharpe | None) -> list[Month]:
     return [
         Month(
             month=str(stamps[end].astype("datetime64[M]")),
-            equity=f"{run.equity[end]:,.2f}".replace("-", "−"),
+            equity=number("final_value", float(run.equity[end])),
             change=_text(float(change)),
             held=_held(run, int(run.stamps[end])),
             drawdown=percent(float(fall), 2),
@@ -95,7 +95,7 @@ def _held(run: Run, stamp: int) -> str:
         return ""
     at = int(np.searchsorted(run.prices.stamps, stamp, side="right")) - 1
     growth = float(run.prices.close[at]) / run.prices.first_open
-    return f"{run.initial_capital * growth:,.2f}"
+    return number("final_value", run.initial_capital * growth)
 
 
 def _sharpe_at(sharpe: RollingSharpe | None, stamp: int) -> str:
@@ -104,4 +104,4 @@ def _sharpe_at(sharpe: RollingSharpe | None, stamp: int) -> str:
     day = stamp // 86_400_000_000_000
     at = int(np.searchsorted(sharpe.days, day, side="right")) - 1
     value = float(sharpe.ratios[max(at, 0)])
-    return "" if value != value else f"{value:.2f}".replace("-", "−")
+    return "" if value != value else fixed(value, 2)

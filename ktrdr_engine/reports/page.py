@@ -83,6 +83,7 @@ def _content(material: Material) -> dict[str, Any]:
         "columns": COLUMNS,
         "classes": CLASSES,
         "percent": lambda value: figure("win_rate", value),
+        "loss": lambda value: figure("loss", value),
         "data": {
             "figures": [dataclasses.asdict(one) for one in shown["figures"]],
             "trades": shown["trades"]._asdict() | {"first": []} if shown["trades"] else None,

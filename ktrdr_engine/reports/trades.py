@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ktrdr_engine.charts.run import Trades
-from ktrdr_engine.metrics.wording import percent
+from ktrdr_engine.metrics.wording import fixed, percent, shared_decimals
 
 COLUMNS: Final = (
     "#", "Side", "Entry (UTC)", "Exit (UTC)", "Entry price", "Exit price", "Quantity", "P&L", "Return", "Bars", "MAE",
@@ -16,8 +16,7 @@ COLUMNS: Final = (
 _MOST: Final = 10_000
 _PAGE: Final = 50
 _SECOND: Final = 1_000_000_000
-_FEW_FROM: Final = 100
-_FEW, _MANY = 2, 5
+_PNL_DIGITS: Final = 4
 
 
 class TradeTable(NamedTuple):
@@ -30,6 +29,7 @@ class TradeTable(NamedTuple):
         reasons: Exit reasons that occur.
         price_decimals: Digits after the point that all prices are written with.
         quantity_decimals: Likewise for quantities.
+        pnl_decimals: Likewise for what was gained or lost, by the largest of them.
         page: Rows on a page.
     """
 
@@ -39,6 +39,7 @@ class TradeTable(NamedTuple):
     reasons: list[str]
     price_decimals: int
     quantity_decimals: int
+    pnl_decimals: int
     page: int = _PAGE
 
 
@@ -61,22 +62,24 @@ def trade_table(trades: Trades) -> TradeTable:
         [reasons.index(reason) for reason in trades.exit_reason[:count]],
     ]  # fmt: skip
     data = [list(row) for row in zip(*columns, strict=True)]
-    decimals = _decimals(*columns[4:6]), _decimals(columns[6])
+    largest = max((abs(value) for value in columns[7] if value is not None), default=0.0)
+    decimals = (
+        shared_decimals([*columns[4], *columns[5]]),
+        shared_decimals(columns[6]),
+        shared_decimals([largest], significant=_PNL_DIGITS),
+    )
     return TradeTable(len(trades), [_row(row, reasons, *decimals) for row in data[:_PAGE]], data, reasons, *decimals)
-
-
-def _decimals(*columns: list[float | None]) -> int:
-    smallest = min((abs(value) for values in columns for value in values if value), default=0.0)
-    return _FEW if smallest >= _FEW_FROM else _MANY
 
 
 def _short(values: Any, count: int) -> list[float | None]:
     if values is None:
         return [None] * count
-    return [None if value != value else float(f"{value:.7g}") for value in values[:count].tolist()]
+    return [None if value != value else float(f"{value:.10g}") for value in values[:count].tolist()]
 
 
-def _row(row: list[Any], reasons: list[str], price_decimals: int, quantity_decimals: int) -> list[str]:
+def _row(
+    row: list[Any], reasons: list[str], price_decimals: int, quantity_decimals: int, pnl_decimals: int
+) -> list[str]:
     number, side, entry, exit_, entry_price, exit_price, quantity, pnl, gain, bars, mae, mfe, reason = row
     return [
         str(number),
@@ -86,7 +89,7 @@ def _row(row: list[Any], reasons: list[str], price_decimals: int, quantity_decim
         _number(entry_price, price_decimals),
         _number(exit_price, price_decimals),
         _number(quantity, quantity_decimals),
-        _number(pnl, 2),
+        _number(pnl, pnl_decimals),
         _percent(gain),
         _number(bars, 0),
         _percent(mae),
@@ -100,7 +103,7 @@ def _time(seconds: int) -> str:
 
 
 def _number(value: float | None, decimals: int) -> str:
-    return "" if value is None else f"{value:,.{decimals}f}".replace("-", "−")
+    return "" if value is None else fixed(value, decimals)
 
 
 def _percent(value: float | None) -> str:

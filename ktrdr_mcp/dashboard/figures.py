@@ -47,12 +47,6 @@ def moment(value: datetime | str | None) -> str:
     return text[:16].replace("T", " ")
 
 
-def price(value: float) -> str:
-    """Return a price with as many decimals as markets of its size quote."""
-    decimals = 2 if value >= 100 else 3 if value >= 10 else 5
-    return f"{value:,.{decimals}f}"
-
-
 def kind(operation_type: OperationType) -> str:
     """Return the word for a kind of operation."""
     return _KINDS.get(operation_type, label(operation_type.value.lower()))

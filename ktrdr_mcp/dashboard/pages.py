@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.metrics.definitions import DEFINITIONS
+from ktrdr_engine.metrics.wording import shared_decimals
 from ktrdr_engine.operations.entries import all_entries
 from ktrdr_engine.operations.http_requests import ListQuery
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType
@@ -81,11 +82,13 @@ async def operation_page(operations: OperationsService, operation_id: str) -> Co
     history = await all_entries(operations, operation_id)
     results, metadata = operation.results or {}, operation.metadata
     numbers = results or operation.progress.context
+    trades = history.get("trades", [])[: -_SHOWN_TRADES - 1 : -1]
     return {
         "operation": operation,
         "tiles": [(name, numbers[name]) for name in _TILES if isinstance(numbers.get(name), int | float)],
         "chart": chart_of(operation, history, await equity_of(operations, operation, history)),
-        "trades": history.get("trades", [])[: -_SHOWN_TRADES - 1 : -1],
+        "trades": trades,
+        "price_decimals": shared_decimals(trade[name] for trade in trades for name in ("entry_price", "exit_price")),
         "trade_count": len(history.get("trades", ())),
         "notes": [*results.get("notes", ()), *operation.warnings],
         "results": [

@@ -11,8 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from ktrdr_engine import __version__
-from ktrdr_engine.metrics.wording import label
-from ktrdr_mcp.dashboard.figures import figure, in_words, kind, moment, price, subject, tone
+from ktrdr_engine.metrics.wording import fixed, label
+from ktrdr_mcp.dashboard.figures import figure, in_words, kind, moment, subject, tone
 
 STATIC: Final = {"dashboard.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
 """Files that are the same for everybody, and their types."""
@@ -86,7 +86,7 @@ def _environment() -> Environment:
         "tone": lambda value, name: tone(name, value),
         "label": label,
         "moment": moment,
-        "price": price,
+        "fixed": fixed,
         "kind": kind,
         "subject": subject,
         "in_words": in_words,

@@ -10,9 +10,9 @@ from ktrdr_engine.backtesting.service import BacktestingService
 @pytest.mark.parametrize(
     ("results", "line"),
     [
-        ({"total_return": 0.0234, "sharpe_ratio": 1.256, "total_trades": 9}, "return +2.34%, Sharpe 1.26, 9 trades"),
+        ({"total_return": 0.0234, "sharpe_ratio": 1.256, "total_trades": 9}, "return +2.34 %, Sharpe 1.26, 9 trades"),
         ({"total_return": None, "sharpe_ratio": None, "total_trades": 0}, "0 trades"),
-        ({"total_return": 0.01, "sharpe_ratio": None, "total_trades": 1}, "return +1.00%, 1 trade"),
+        ({"total_return": 0.01, "sharpe_ratio": None, "total_trades": 1}, "return +1.00 %, 1 trade"),
         ({"answer": 42}, None),
     ],
 )

@@ -126,7 +126,7 @@ def test_more_years_than_fit_are_cut_and_that_is_said() -> None:
 def test_a_training_is_drawn_with_its_best_epoch() -> None:
     chart = draw(TRAINING, "training", "dark")
     assert "8 epochs · best epoch 3" in chart.text
-    assert "Train loss 1 to 0.125, 0.3333 in the best epoch" in chart.text
+    assert "Train loss 1 to 0.125, 0.333333 in the best epoch" in chart.text
     assert "validation accuracy unknown to 92.5 %" in chart.text
     assert picture(chart).height == 900
 

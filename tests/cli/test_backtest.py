@@ -17,7 +17,7 @@ def test_a_backtest_ends_with_its_results_on_stdout(held_ktrdr: Run) -> None:
     ended = held_ktrdr(*backtest_options("QUICK"))
     assert ended.code == 0
     assert "COMPLETED" in ended.stdout
-    assert "2.34%" in ended.stdout
+    assert "2.34 %" in ended.stdout
     assert "note: sortino_ratio: no losing day" in ended.stdout
 
 

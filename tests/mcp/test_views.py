@@ -55,7 +55,7 @@ def test_a_running_operation_reads_as_a_few_lines() -> None:
     )
     assert operation_text(operation(progress=progress)).splitlines() == [
         f"{ID} RUNNING 45.2 %, step 452 of 1000. Backtesting AAPL 1h [2024-06-15 14:30]",
-        "symbol=AAPL  current_pnl=2340.50  win_rate=0.583333  stopped=false",
+        "symbol=AAPL  current_pnl=2340.5  win_rate=0.583333  stopped=false",
         f"Next: get_operation(operation_id='{ID}', wait_seconds=20) waits for the end; "
         f"get_metrics(operation_id='{ID}') shows the run so far; cancel(operation_id='{ID}') stops it.",
     ]

@@ -31,7 +31,7 @@ from tests.reports.material import RESULTS
         ("sharpe_ratio", None, "undefined"),
         ("in_sample", True, "True"),
         ("first_bar", "2017-01-02", "2017-01-02"),
-        ("accuracy_of_something", 0.5, "0.500"),
+        ("accuracy_of_something", 0.5, "0.5"),
     ],
 )
 def test_a_number_is_written_in_its_unit(name: str, value: object, text: str) -> None:
@@ -76,7 +76,10 @@ def test_what_was_not_recorded_of_a_trade_is_empty() -> None:
     assert row[7:12] == ["", row[8], "", "", ""]
 
 
-@pytest.mark.parametrize(("price", "quantity", "written"), [(1.1, 95_183.88, (5, 2)), (1_500.0, 0.25, (2, 5))])
+@pytest.mark.parametrize(
+    ("price", "quantity", "written"),
+    [(1.12345, 95_183.88, (5, 2)), (1_500.5, 0.252525, (2, 6)), (7.5941e-8, 1.5e9, (12, 2))],
+)
 def test_a_column_is_as_precise_as_its_smallest_number_needs(
     price: float, quantity: float, written: tuple[int, int]
 ) -> None:
@@ -84,6 +87,14 @@ def test_a_column_is_as_precise_as_its_smallest_number_needs(
     table = trade_table(replace(made, quantity=np.full(3, quantity)))
     assert (table.price_decimals, table.quantity_decimals) == written
     assert [len(text.partition(".")[2]) for text in table.first[0][4:7]] == [written[0], *written]
+    assert float(table.first[0][4].replace(",", "")) == price
+
+
+def test_what_a_tiny_account_gained_is_not_written_as_nothing() -> None:
+    made = trades(3, 10)
+    table = trade_table(replace(made, pnl=np.array([0.00123456, -0.0000004, 0.0]), gain=np.array([1e-5, -1e-9, 0.0])))
+    assert [row[7] for row in table.first] == ["0.001235", "−0.0000004", "0.000000"]
+    assert [row[8] for row in table.first] == ["0.001 %", "−0.0000001 %", "0.00 %"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -14,12 +14,12 @@
     fill: line.fill, fillcolor: line.fill ? `${colour(line.role)}33` : undefined, connectgaps: false,
     marker: { size: 5 },
     line: { color: colour(line.role), width: line.role === "quiet" ? 1.3 : 1.7, dash: line.dashed ? "5px,3px" : "solid" },
-    hovertemplate: figure.unit === "%" ? "%{y:.2%}" : figure.unit === "money" ? "%{y:,.2f}" : "%{y:.4~g}",
+    hovertemplate: figure.unit === "%" ? "%{y:,.6~p}" : figure.unit === "money" ? "%{y:,.8~r}" : "%{y:,.6~r}",
   }));
 
   const layout = (figure) => {
     const axis = { gridcolor: colour("grid"), linecolor: colour("line"), zeroline: false, automargin: true, tickfont: { size: 12 } };
-    const format = figure.unit === "%" ? "~%" : figure.unit === "money" ? "~s" : undefined;
+    const format = figure.unit === "%" ? ",.6~p" : ",.6~r";
     return {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif", size: 13, color: colour("ink") },
@@ -74,7 +74,7 @@
   // Trades: filtered, sorted and paged here; every cell is written as text, never as HTML.
 
   if (!data.trades) return;
-  const { data: rows, reasons, page: size, price_decimals: ofPrices, quantity_decimals: ofQuantities } = data.trades;
+  const { data: rows, reasons, page: size, price_decimals: ofPrices, quantity_decimals: ofQuantities, pnl_decimals: ofGains } = data.trades;
   const table = document.getElementById("trade-table");
   const body = table.tBodies[0];
   const filters = document.getElementById("filters");
@@ -82,14 +82,25 @@
   const [SIDE, ENTRY, PNL, REASON] = [1, 2, 7, 12];
   const state = { page: 0, column: 0, descending: false };
 
-  const number = (digits) => {
-    const format = new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-    return (value) => (value === null ? "" : format.format(value).replace("-", "−"));
+  // The rule of ktrdr_engine/metrics/wording.py: decimals that are always there, and significant digits in any case.
+  const written = (value, least, most) =>
+    (value + 0).toLocaleString("en-US", { minimumFractionDigits: least, maximumFractionDigits: most }).replace("-", "−");
+  const isWrittenOut = (size) => size === 0 || (size >= 1e-9 && size < 1e15);
+  const decimal = (value, atLeast, significant) => {
+    const size = Math.abs(value);
+    if (!isWrittenOut(size)) return Number(value.toPrecision(significant)).toExponential().replaceAll("-", "−");
+    return written(value, atLeast, Math.max(atLeast, size === 0 ? 0 : significant - 1 - Math.floor(Math.log10(size))));
   };
-  const percent = (value) => (value === null ? "" : `${(value * 100).toFixed(2)} %`.replace("-", "−"));
+  const fixed = (value, decimals) => {
+    const size = Math.abs(value);
+    const isLost = size !== 0 && size < 10 ** -decimals;
+    return isLost || !isWrittenOut(size) ? decimal(value, decimals, 2) : written(value, decimals, decimals);
+  };
+  const number = (decimals) => (value) => (value === null ? "" : fixed(value, decimals));
+  const percent = (value) => (value === null ? "" : `${decimal(value * 100, 2, 3)} %`);
   const time = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ");
   const formats = [
-    String, (side) => (side > 0 ? "long" : "short"), time, time, number(ofPrices), number(ofPrices), number(ofQuantities), number(2), percent,
+    String, (side) => (side > 0 ? "long" : "short"), time, time, number(ofPrices), number(ofPrices), number(ofQuantities), number(ofGains), percent,
     number(0), percent, percent, (reason) => reasons[reason].replaceAll("_", " "),
   ];
 

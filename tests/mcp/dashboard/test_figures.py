@@ -7,7 +7,7 @@ import pytest
 from ktrdr_engine.metrics.definitions import DEFINITIONS
 from ktrdr_engine.metrics.wording import label
 from ktrdr_engine.operations.models import OperationType
-from ktrdr_mcp.dashboard.figures import figure, kind, moment, price, subject, tone
+from ktrdr_mcp.dashboard.figures import figure, kind, moment, subject, tone
 
 
 @pytest.mark.parametrize(
@@ -17,10 +17,10 @@ from ktrdr_mcp.dashboard.figures import figure, kind, moment, price, subject, to
         ("final_value", 1_234_567.891, "1,234,567.89"),
         ("current_pnl", -3.0, "−3.00"),
         ("total_trades", 12_345, "12,345"),
-        ("sharpe_ratio", 1.2345, "1.234"),
-        ("sharpe_ratio", 0.012345, "0.0123"),
+        ("sharpe_ratio", 1.2345, "1.2345"),
+        ("sharpe_ratio", 0.012345, "0.012345"),
         ("max_drawdown_duration_days", 358.4, "358.4 days"),
-        ("loss", 1.08329, "1.0833"),
+        ("loss", 1.08329, "1.08329"),
         ("sortino_ratio", None, "–"),
         ("partial", True, "yes"),
         ("partial", False, "no"),
@@ -49,10 +49,6 @@ def test_words_are_those_of_people() -> None:
     assert kind(OperationType.DATA_LOADING) == "Data loading"
     assert moment(datetime(2026, 11, 25, 9, 5, tzinfo=UTC)) == "2026-11-25 09:05"
     assert moment(None) == "–"
-
-
-def test_prices_have_the_decimals_of_their_market() -> None:
-    assert [price(value) for value in (1.1, 35.25, 1_234.5)] == ["1.10000", "35.250", "1,234.50"]
 
 
 def test_a_subject_is_what_the_request_names() -> None:
