@@ -42,5 +42,8 @@ def _row(name: str, split: Mapping[str, Any]) -> tuple[str, ...]:
         f"{split['rows']:,}",
         percent(split["accuracy"], 1),
         f"{percent(split['majority_baseline'], 1)} {split['majority']}",
-        "/".join("-" if recall is None else percent(recall, 0).removesuffix(" %") for recall in split["recall"].values()) + " %",
+        "/".join(
+            "-" if recall is None else percent(recall, 0).removesuffix(" %") for recall in split["recall"].values()
+        )
+        + " %",
     )

@@ -9,6 +9,7 @@ JavaScript, as `decimal` and `fixed`.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
@@ -131,7 +132,7 @@ def axis_label(value: float, ticks: Sequence[float], unit: Literal["", "%"] = ""
     factor = 100 if unit else 1
     places = [tick * factor for tick in ticks]
     reach = max(map(abs, places), default=0.0)
-    step = min((b - a for a, b in zip(places, places[1:], strict=False) if b > a), default=reach) or 1.0
+    step = min((b - a for a, b in itertools.pairwise(places) if b > a), default=reach) or 1.0
     # What is less than a thousandth of a step is what rounding left of zero.
     place = 0.0 if abs(value * factor) < step / 1000 else value * factor
     if step < _TINY or reach >= _HUGE:
