@@ -10,18 +10,12 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-Symbol = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=64,
-        pattern=r"^[A-Za-z0-9._-]+$",
-        description="Instrument to trade",
-        examples=["EURUSD"],
-    ),
-]
+from ktrdr_engine.symbols import canonical_symbol
+
+SymbolName = Annotated[str, AfterValidator(canonical_symbol)]
+Symbol = Annotated[SymbolName, Field(description="Instrument to trade", examples=["EURUSD"])]
 TimeframeName = Annotated[
     str, Field(max_length=8, description="Bar length: 1m 5m 15m 30m 1h 4h 1d 1w", examples=["1h"])
 ]

@@ -1,6 +1,7 @@
 """BarStore: price files by symbol and timeframe, the user's before the shipped ones, read once.
 
-A file is `<SYMBOL>_<timeframe>.parquet` or `.csv`; a file named otherwise is not seen.
+A file is `<symbol>_<timeframe>.parquet` or `.csv`, the symbol as `symbols.file_name` writes it; a file named otherwise
+is not seen. Methods take a symbol in any spelling.
 """
 
 from __future__ import annotations
@@ -8,17 +9,21 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from ktrdr_engine.bars.files import read_bars
+from ktrdr_engine.bars.files import read_bars, read_notes
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.timeframe import Timeframe, parse_timeframe
 from ktrdr_engine.catalog import Catalog, Unusable, shipped_root
 from ktrdr_engine.errors import DataError, did_you_mean
+from ktrdr_engine.symbols import canonical_symbol, file_name, same_file, symbol_in
 
 _SUFFIXES = (".parquet", ".csv")
-_FILE_NAME = re.compile(rf"([A-Za-z0-9_-][A-Za-z0-9._-]*)_({'|'.join(Timeframe)})\.(?:parquet|csv)")
+_FILE_NAME = re.compile(rf"((?!\.)(.+)_({'|'.join(Timeframe)}))\.(?:parquet|csv)", re.DOTALL)
+_FOREIGN = re.compile(r"[^A-Za-z0-9._-]+")
+"""What file names were once freed of: EURUSD=X was kept as EURUSD-X, ^GSPC as GSPC."""
 _CACHE_BYTES = 512 * 1024 * 1024
 _Version = tuple[Path, int, int, int]
 
@@ -48,8 +53,26 @@ class BarStore:
 
     def datasets(self) -> list[tuple[str, str]]:
         """Return the known (symbol, timeframe) pairs, sorted, from file names only."""
-        matches = (_FILE_NAME.fullmatch(name) for name in self._catalog.names())
-        return sorted({(match[1], match[2]) for match in matches if match})
+        return sorted(self._files())
+
+    def name_of(self, symbol: str, timeframe: str) -> str:
+        """Return the symbol that bars of `symbol` are kept under, or would be.
+
+        Raises:
+            DataError: It is no symbol, or differs in case alone from one there is: some systems would mix them up.
+        """
+        known = self._files()
+        if found := self._found(symbol, timeframe, known):
+            return found[0]
+        name = _canonical(symbol)
+        clash = next((one for one, length in known if length == timeframe and same_file(name, one)), None)
+        if clash is None:
+            return name
+        raise DataError(
+            f"symbol {symbol!r} differs only in case from {clash!r}, of which there are {timeframe} bars: both would "
+            f"be one file on some systems. Use {clash!r}.",
+            details={"field": "symbol", "value": symbol, "known": [clash]},
+        )
 
     def unusable(self) -> list[Unusable]:
         """Return what lies among the price files and cannot be used, whatever is in it."""
@@ -62,7 +85,7 @@ class BarStore:
             DataError: Either is unknown (the nearest known are offered), or the file breaks a rule.
         """
         length = parse_timeframe(timeframe)
-        path = self.path(symbol, length)
+        name, path = self._find(symbol, length)
         try:
             status = path.stat()
         except OSError as error:
@@ -73,7 +96,7 @@ class BarStore:
             if key in self._series:
                 self._series.move_to_end(key)
                 return self._series[key]
-        series = read_bars(path, symbol, length)
+        series = read_bars(path, name, length)
         with self._lock:
             self._keep(key, series)
         return series
@@ -84,23 +107,7 @@ class BarStore:
         Raises:
             DataError: Symbol or timeframe is unknown; the nearest known are offered.
         """
-        known = self.datasets()
-        if (symbol, timeframe) in known:
-            return self._catalog.find(f"{symbol}_{timeframe}")
-        for odd in self.unusable():
-            if odd.name in {f"{symbol}_{timeframe}{suffix}" for suffix in _SUFFIXES}:
-                raise DataError(f"data/{odd.name}: {odd.problem}", details={"field": "symbol", "value": symbol})
-        symbols = sorted({name for name, _ in known})
-        if symbol not in symbols:
-            raise DataError(
-                f"No prices for symbol {symbol!r}.{did_you_mean(symbol, symbols)}",
-                details={"field": "symbol", "value": symbol, "known": symbols},
-            )
-        there = [length for name, length in known if name == symbol]
-        raise DataError(
-            f"No {timeframe} prices for {symbol}. There is {', '.join(there)}.",
-            details={"field": "timeframe", "value": str(timeframe), "known": there},
-        )
+        return self._find(symbol, timeframe)[1]
 
     def summary(self, symbol: str, timeframe: str) -> DatasetSummary:
         """Read the bars and return what they are.
@@ -112,7 +119,51 @@ class BarStore:
         path = self.path(symbol, series.timeframe)
         source: Literal["shipped", "user"] = "shipped" if path.is_relative_to(shipped_root()) else "user"
         first, last = (int(series.timestamp[i]) for i in (0, -1))
-        return DatasetSummary(symbol, timeframe, len(series), first, last, source)
+        return DatasetSummary(series.symbol, timeframe, len(series), first, last, source)
+
+    def _find(self, symbol: str, timeframe: str) -> tuple[str, Path]:
+        """Return the canonical name and the file, or raise as `path`."""
+        known = self._files()
+        if found := self._found(symbol, timeframe, known):
+            name, stem = found
+            return name, self._catalog.find(stem)
+        name = _canonical(symbol)
+        for odd in self.unusable():
+            if odd.name in {f"{file_name(name)}_{timeframe}{suffix}" for suffix in _SUFFIXES}:
+                raise DataError(f"data/{odd.name}: {odd.problem}", details={"field": "symbol", "value": symbol})
+        there = [length for one, length in known if one == name]
+        if there:
+            raise DataError(
+                f"No {timeframe} prices for {symbol}. There is {', '.join(there)}.",
+                details={"field": "timeframe", "value": str(timeframe), "known": there},
+            )
+        symbols = sorted({one for one, _ in known})
+        raise DataError(
+            f"No prices for symbol {symbol!r}.{did_you_mean(name, symbols)}",
+            details={"field": "symbol", "value": symbol, "known": symbols},
+        )
+
+    def _files(self) -> dict[tuple[str, str], str]:
+        """Return the file name, without suffix, of each dataset."""
+        files: dict[tuple[str, str], str] = {}
+        for match in filter(None, map(_FILE_NAME.fullmatch, self._catalog.names())):
+            stem, name, timeframe = match.groups()
+            symbol = symbol_in(name)
+            # Of two files that mean one symbol, the one that is named as loads name it.
+            if symbol is not None and (name == file_name(symbol) or (symbol, timeframe) not in files):
+                files[symbol, timeframe] = stem
+        return files
+
+    def _found(self, symbol: str, timeframe: str, known: Mapping[tuple[str, str], str]) -> tuple[str, str] | None:
+        """Return the name in `known` that `symbol` means, and its file's."""
+        name = _canonical(symbol)
+        if (name, timeframe) in known:
+            return name, known[name, timeframe]
+        former = _FOREIGN.sub("-", symbol).strip("-")
+        stem = known.get((former, timeframe))
+        if stem is None or former == name or not _was_loaded_as(symbol, self._catalog.find(stem)):
+            return None
+        return former, stem
 
     def _keep(self, key: _Version, series: BarSeries) -> None:
         for stale in [other for other in self._series if other[0] == key[0]]:
@@ -120,3 +171,17 @@ class BarStore:
         self._series[key] = series
         while len(self._series) > 1 and sum(kept.prices.nbytes for kept in self._series.values()) > _CACHE_BYTES:
             self._series.popitem(last=False)
+
+
+def _canonical(symbol: str) -> str:
+    try:
+        return canonical_symbol(symbol)
+    except ValueError as error:
+        raise DataError(
+            f"No prices for symbol {symbol[:80]!r}: {error}.", details={"field": "symbol", "value": symbol[:80]}
+        ) from None
+
+
+def _was_loaded_as(symbol: str, path: Path) -> bool:
+    """Return whether the notes of a file name `symbol` as what a source was asked for."""
+    return path.suffix == ".parquet" and any(f' {symbol}"' in note for note in read_notes(path).values())

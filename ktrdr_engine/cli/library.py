@@ -130,7 +130,7 @@ def show_data(
 @data.command("load")
 def load_data(
     *,
-    symbol: Annotated[str, typer.Option(help="As the source calls it; BTC/USDT is stored as BTC-USDT.")],
+    symbol: Annotated[str, typer.Option(help="As the source calls it; BTC/USDT is the same as BTC-USDT.")],
     timeframe: Annotated[str, typer.Option(help="Bar length: 1m 5m 15m 30m 1h 4h 1d 1w.")],
     source: Annotated[str, typer.Option(help="file, yahoo, ccxt:<exchange>, resample or resample:<timeframe>.")],
     path: Annotated[str | None, typer.Option(help="With file: a CSV or Parquet file in KTRDR_HOME/imports.")] = None,

@@ -1,4 +1,4 @@
-"""The file a load ends in: `<SYMBOL>_<timeframe>.parquet` in the user's data folder, one writer at a time."""
+"""The file a load ends in: `<symbol>_<timeframe>.parquet` in the user's data folder, one writer at a time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import filelock
 
 from ktrdr_engine.datasets.origin import Origin
 from ktrdr_engine.errors import DatasetBusy, StorageError
+from ktrdr_engine.symbols import file_name
 
 if TYPE_CHECKING:
     from ktrdr_engine.bars.series import BarSeries
@@ -25,7 +26,8 @@ class DatasetFile:
 
     def __init__(self, home: Path, symbol: str, timeframe: str) -> None:
         self.name = f"{symbol}_{timeframe}"
-        self.path = home / "data" / f"{self.name}.parquet"
+        self._stem = f"{file_name(symbol)}_{timeframe}"
+        self.path = home / "data" / f"{self._stem}.parquet"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -35,7 +37,7 @@ class DatasetFile:
             DatasetBusy: Another load has it.
             StorageError: The folder cannot be written.
         """
-        lock = filelock.FileLock(self.path.with_name(f".{self.name}.lock"), timeout=0)
+        lock = filelock.FileLock(self.path.with_name(f".{self._stem}.lock"), timeout=0)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()

@@ -22,19 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoadJob:
-    """A request whose source was found; `asked` holds the bars it may bring, by their opens."""
+    """A request whose source was found; `asked` holds the bars it may bring, by their opens.
+
+    `symbol` is the one the bars are kept under.
+    """
 
     request: LoadRequest
+    symbol: str
     timeframe: Timeframe
     source: Source
     asked: Span
     file: DatasetFile
     bars: BarStore
-
-    @property
-    def symbol(self) -> str:
-        """The symbol the bars are kept under."""
-        return self.request.stored_symbol
 
     @property
     def replace(self) -> bool:
@@ -67,14 +66,15 @@ def prepare(request: LoadRequest, sources: Sources, bars: BarStore, home: Path, 
     from ktrdr_engine.bars.timeframe import parse_timeframe
 
     timeframe = parse_timeframe(request.timeframe)
+    symbol = bars.name_of(request.symbol, timeframe)
     source = sources.find(request, timeframe)
-    file = DatasetFile(home, request.stored_symbol, timeframe)
+    file = DatasetFile(home, symbol, timeframe)
     with file.locked():
         pass
-    job = LoadJob(request, timeframe, source, _given(request), file, bars)
+    job = LoadJob(request, symbol, timeframe, source, _given(request), file, bars)
     if not source.by_time:
         return job
-    return LoadJob(request, timeframe, source, _closed(job, now() - timeframe.nanoseconds), file, bars)
+    return LoadJob(request, symbol, timeframe, source, _closed(job, now() - timeframe.nanoseconds), file, bars)
 
 
 def _given(request: LoadRequest) -> Span:

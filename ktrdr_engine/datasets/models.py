@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ktrdr_engine.fields import TimeframeName
 from ktrdr_engine.operations.requests import OperationRequest
-
-_SYMBOL = re.compile(r"(?=.{1,64}$)\^?[A-Za-z0-9][A-Za-z0-9._/:=^-]*")
+from ktrdr_engine.symbols import canonical_symbol
 
 
 def _checked_symbol(symbol: str) -> str:
-    if not _SYMBOL.fullmatch(symbol):
-        raise ValueError("expected 1 to 64 letters, digits and . _ - / : = ^, such as AAPL, ^GSPC or BTC/USDT")
+    canonical_symbol(symbol)
     return symbol
 
 
 # Every word of these is paid for by each client that lists the tools: what a value must look like stands in refusals.
 SourceSymbol = Annotated[
-    str, AfterValidator(_checked_symbol), Field(description="As the source calls it; BTC/USDT is stored as BTC-USDT")
+    str, AfterValidator(_checked_symbol), Field(description="As the source calls it; BTC/USDT is the same as BTC-USDT")
 ]
 SourceName = Annotated[str, Field(description="file, yahoo, ccxt:<exchange>, or resample (from a shorter timeframe)")]
 FromDate = Annotated[str | None, Field(description="Omit for all of a file, or to go on from the last bar")]
 ToDate = Annotated[str | None, Field(description="Inclusive")]
 ImportPath = Annotated[str | None, Field(description="For file: a CSV or Parquet file in KTRDR_HOME/imports")]
 OnConflict = Annotated[Literal["keep", "replace"], Field(description="Which bars win where they differ")]
-
-_FOREIGN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class LoadRequest(OperationRequest):
@@ -47,8 +42,8 @@ class LoadRequest(OperationRequest):
 
     @property
     def stored_symbol(self) -> str:
-        """The symbol under which the bars are kept: what a file's name cannot hold becomes a dash."""
-        return _FOREIGN.sub("-", self.symbol).strip("-")
+        """The one spelling of the symbol, under which the bars are kept."""
+        return canonical_symbol(self.symbol)
 
 
 class DatasetRow(BaseModel):

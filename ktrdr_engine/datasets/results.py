@@ -86,7 +86,7 @@ def gap_row(gap: Gap) -> GapRow:
 
 def _notes(job: LoadJob, first: int | None, last: int | None, tally: Tally) -> Iterator[str]:
     if job.symbol != job.request.symbol:
-        yield f"{job.request.symbol} is stored as {job.symbol}: use that name in backtests."
+        yield f"{job.request.symbol} is listed as {job.symbol}; both names mean these bars everywhere."
     if tally.was_shipped and tally.is_written:
         yield (
             f"The {tally.bars_before} shipped bars were taken over; your file, with the new ones, is now used in their "

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -27,6 +28,7 @@ from ktrdr_engine.features.plan import FeaturePlan
 from ktrdr_engine.features.registry import MEMBERSHIPS
 from ktrdr_engine.rules import conditions
 from ktrdr_engine.strategy.planning import feature_plan, planned_rules
+from ktrdr_engine.symbols import canonical_symbol
 
 FRACTION: Final = "fraction"
 """Marks a number that people like to write in percent."""
@@ -38,7 +40,16 @@ the slowest: (1 - 1/n) ** 9n). A model is trained on settled values and must be 
 WORD: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
 
 Word = Annotated[str, Field(pattern=WORD, max_length=60)]
-Ticker = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=40)]
+
+
+def _checked_symbol(symbol: str) -> str:
+    try:
+        return canonical_symbol(symbol)
+    except ValueError as error:
+        raise _mistake(str(error), "Write it as list_datasets shows it.") from None
+
+
+Ticker = Annotated[str, AfterValidator(_checked_symbol)]
 Part = Annotated[float, Gt(0), Lt(1), FRACTION]
 Layer = Annotated[int, Ge(1), Le(1024)]
 

@@ -8,13 +8,13 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ktrdr_engine.bars.dates import parse_range
-from ktrdr_engine.fields import FirstDate, LastDate, StrategyPath
+from ktrdr_engine.fields import FirstDate, LastDate, StrategyPath, SymbolName
 from ktrdr_engine.operations.requests import OperationRequest, refuse_booleans
 from ktrdr_engine.provenance import Provenance
 
 # Short on purpose: what stands in a tool's schema costs every client context.
 Symbols = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")], ...] | None,
+    tuple[SymbolName, ...] | None,
     Field(min_length=1, max_length=50, description="Omit for the strategy's own"),
 ]
 Timeframes = Annotated[

@@ -36,6 +36,59 @@ def test_datasets_are_told_by_file_names(folder: Path, store: BarStore) -> None:
     assert store.datasets() == [("A_B-c", "5m"), ("BRK.B", "1d"), ("EURUSD", "1h"), ("EURUSD", "4h")]
 
 
+SPELLINGS = [
+    ("BTC/USDT", "BTC-USDT_1h.csv"),
+    ("BTC-USDT", "BTC-USDT_1h.csv"),
+    ("BTC/USDT:USDT", "BTC-USDT%3AUSDT_1h.csv"),
+    ("M&M.NS", "M&M.NS_1h.csv"),
+    ("^GSPC", "^GSPC_1h.csv"),
+    ("币安人生/USDT", "币安人生-USDT_1h.csv"),
+    ("CON.X", "%43ON.X_1h.csv"),
+    ("CON.X", "CON.X_1h.csv"),
+    ("Ö", "O\u0308_1h.csv"),
+]
+
+
+@pytest.mark.parametrize(("symbol", "file"), SPELLINGS)
+def test_bars_are_found_under_every_spelling_of_their_symbol(
+    folder: Path, store: BarStore, symbol: str, file: str
+) -> None:
+    write(folder, CSV, file)
+    name = symbol.replace("/", "-")
+    assert store.datasets() == [(name, "1h")]
+    assert store.load(symbol, "1h").symbol == store.load(name, "1h").symbol == name
+    assert store.summary(symbol, "1h").symbol == name
+    assert store.name_of(symbol, "1h") == name
+
+
+def test_bars_kept_under_a_former_name_are_found_by_what_their_source_was_asked_for(
+    folder: Path, store: BarStore
+) -> None:
+    write(folder, CSV, "TEST_1h.csv")
+    bars = store.load("TEST", "1h")
+    notes = {"ktrdr": '{"sources": ["yahoo EURUSD=X"], "covered": {}}'}
+    write_parquet(bars, folder / "EURUSD-X_1h.parquet", notes=notes)
+    write_parquet(bars, folder / "GSPC_1h.parquet", notes={"ktrdr": '{"sources": ["yahoo GSPC"], "covered": {}}'})
+    assert store.load("EURUSD=X", "1h").symbol == store.name_of("EURUSD=X", "1h") == "EURUSD-X"
+    assert store.name_of("^GSPC", "1h") == "^GSPC"
+    with pytest.raises(DataError, match="Did you mean 'GSPC'"):
+        store.load("^GSPC", "1h")
+
+
+def test_a_symbol_that_differs_in_case_alone_gets_no_file_of_its_own(folder: Path, store: BarStore) -> None:
+    write(folder, CSV, "kPEPE_1h.csv")
+    with pytest.raises(DataError, match="Use 'kPEPE'"):
+        store.name_of("KPEPE", "1h")
+    assert store.name_of("KPEPE", "1d") == "KPEPE"
+
+
+@pytest.mark.parametrize("symbol", ["", "A B", "A" * 65, "../x", "🚀"])
+def test_what_is_no_symbol_is_answered_with_the_rule(store: BarStore, symbol: str) -> None:
+    with pytest.raises(DataError, match="letters") as refused:
+        store.load(symbol, "1h")
+    assert refused.value.details["field"] == "symbol"
+
+
 def test_no_folder_is_no_data(tmp_path: Path) -> None:
     store = BarStore((tmp_path / "nowhere",))
     assert store.datasets() == []

@@ -24,7 +24,7 @@ def test_a_file_is_loaded_shown_and_listed(ktrdr: Run, home: Path) -> None:
     assert shown.code == 0
     assert "COMPLETED" in shown.stdout
     assert "new bars" in shown.stdout
-    assert "note: MY/FX is stored as MY-FX: use that name in backtests." in shown.stdout
+    assert "note: MY/FX is listed as MY-FX" in shown.stdout
     card = ktrdr("data", "show", "MY-FX", "1h", "--json").json
     assert (card["bars"], card["gaps"], card["missing_bars"]) == (399, 1, 1)
     assert card["longest_gaps"] == [{"first": "2024-01-09T08:00:00Z", "last": "2024-01-09T08:00:00Z", "bars": 1}]

@@ -84,7 +84,7 @@ def edit(root: Any, dotted: str, value: object) -> None:
         ("name", None, "name", ["must be text"]),
         ("name", "my strategy!", "name", ["characters", "Use letters"]),
         ("name", "x" * 200, "name", ["at most 100 characters"]),
-        ("training_data/symbols/symbol", "EUR/USD", "training_data.symbols.symbol", ["characters"]),
+        ("training_data/symbols/symbol", "EUR USD", "training_data.symbols.symbol", ["letters (of any script)"]),
         ("model/architecture", [50, 25], "model.architecture", ["must be a mapping"]),
         ("indicators", [{"name": "rsi", "period": 14}], "indicators", ["must be a mapping", "rsi_14"]),
         ("model/architecture/hidden_layers", "50, 25", "model.architecture.hidden_layers", ["must be a list"]),

@@ -65,6 +65,7 @@ class ExchangeSource:
     def __init__(self, request: LoadRequest, timeframe: Timeframe, name: str, make: MakeExchange) -> None:
         self.label = f"ccxt:{name} {request.symbol}"
         self._request = request
+        self._market = request.symbol
         self._timeframe = timeframe
         self._name = name
         self._exchange = make(name)
@@ -116,15 +117,20 @@ class ExchangeSource:
     def _look(self) -> None:
         self._guarded(self._exchange.load_markets)
         markets = self._exchange.markets or {}
-        if self._request.symbol not in markets:
+        if self._request.symbol in markets:
+            return
+        # Asked by the name its bars are kept under: BTC-USDT for BTC/USDT.
+        meant = [name for name in markets if name.replace("/", "-") == self._request.stored_symbol]
+        if len(meant) != 1:
             raise DataError(
                 f"{self._name} has no market {self._request.symbol!r}.{_nearest(self._request.symbol, markets)}",
                 details={"field": "symbol", "value": self._request.symbol},
             )
+        self._market = meant[0]
 
     def _ask(self, since: int) -> list[list[float]]:
         page = self._guarded(
-            self._exchange.fetch_ohlcv, self._request.symbol, str(self._timeframe), since // _MILLISECOND, self._page
+            self._exchange.fetch_ohlcv, self._market, str(self._timeframe), since // _MILLISECOND, self._page
         )
         if not all(isinstance(row, list) and len(row) >= 6 and isinstance(row[0], int) for row in page):
             raise NotNow("a malformed reply")

@@ -63,7 +63,7 @@ class YahooSource:
                 "source='resample'.",
                 details={"field": "timeframe", "value": str(timeframe), "known": [*_DAYS_AT_ONCE]},
             )
-        self.label = f"yahoo {request.symbol}"
+        self.label = f"yahoo {request.stored_symbol}"
         self._request = request
         self._timeframe = timeframe
         self._session = session
@@ -89,7 +89,7 @@ class YahooSource:
         logging.getLogger("yfinance").setLevel(logging.ERROR)
         # yfinance would answer a second attempt from its memory of the first, failures included.
         yfinance.data.YfData.cache_get.cache_clear()
-        ticker = yfinance.Ticker(self._request.symbol, session=self._session)
+        ticker = yfinance.Ticker(self._request.stored_symbol, session=self._session)
         try:
             return self._history(ticker, segment)
         except YFTzMissingError:
