@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ktrdr_engine.bars.frames import Frame
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.bars.window import BarWindow
-    from ktrdr_engine.features.matrix import FeatureMatrix
+    from ktrdr_engine.features.matrix import FeatureMatrix, Listener
     from ktrdr_engine.features.plan import FeaturePlan
     from ktrdr_engine.inference.bundle import ModelBundle
     from ktrdr_engine.inference.library import ModelLibrary
@@ -44,11 +44,12 @@ class BacktestJob:
         """The number of bars in the requested range."""
         return len(self.window.series) - self.window.start
 
-    def features(self) -> FeatureMatrix:
+    def features(self, listener: Listener | None = None) -> FeatureMatrix:
         """Compute the features of all bars, warm-up included."""
         from ktrdr_engine.features.matrix import build_features
 
-        return build_features(self.plan, self.window.series, [frame.series for frame in self.higher])
+        higher = [frame.series for frame in self.higher]
+        return build_features(self.plan, self.window.series, higher, listener=listener)
 
 
 def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: ModelLibrary, bars: BarStore) -> BacktestJob:

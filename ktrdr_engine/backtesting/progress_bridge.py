@@ -9,9 +9,15 @@ from typing import Any
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.history import Bucket
+from ktrdr_engine.operations.phases import Phase
 
 SIDES = ("LONG", "SHORT")
 EXIT_REASONS = ("signal", "stop_loss", "take_profit", "trailing_stop", "end_of_data")
+INDICATORS = Phase("Computing indicators", 0.05, "indicators")
+FEATURES = Phase("Computing features", 0.05)
+PREDICTION = Phase("Predicting", 0.45)
+SIMULATION = Phase("", 0.4)
+NUMBERS = Phase("Working out the numbers", 0.05)
 _SIDE_CODES = {word: code for code, word in enumerate(SIDES)}
 _REASON_CODES = {word: code for code, word in enumerate(EXIT_REASONS)}
 _BARS_KEPT = 1_000

@@ -86,7 +86,21 @@ class FeatureMatrix:
         return rows.reshape(stop - start, self.n_features)
 
 
-def build_features(plan: FeaturePlan, series: BarSeries, higher: Sequence[BarSeries] = ()) -> FeatureMatrix:
+class Listener(NamedTuple):
+    """Who hears how far the features are, after each chunk of work; what it raises ends the computation.
+
+    Attributes:
+        on_indicator: Called with how many indicators are computed, and how many there are.
+        on_rows: Called with how many rows of the matrix are filled, and how many there are.
+    """
+
+    on_indicator: Callable[[int, int], None]
+    on_rows: Callable[[int, int], None]
+
+
+def build_features(
+    plan: FeaturePlan, series: BarSeries, higher: Sequence[BarSeries] = (), *, listener: Listener | None = None
+) -> FeatureMatrix:
     """Compute every feature of the plan over the whole series, at once.
 
     Args:
@@ -94,18 +108,21 @@ def build_features(plan: FeaturePlan, series: BarSeries, higher: Sequence[BarSer
         series: The bars decided on; row i of the matrix is what is known at the close of bar i.
         higher: The bars of each longer timeframe of the plan, in any order. They are computed on their own bars; a row
             holds the values of the newest one that has closed, NaN before the first.
+        listener: Hears of each indicator and each chunk of rows.
 
     Raises:
         StrategyError: The plan names an indicator, a function or a parameter that does not exist.
         DataError: The bars of a timeframe are missing, or cannot be aligned.
     """
-    writers = list(_writers(plan, _by_timeframe(plan, series, higher)))
+    heard = listener or Listener(_unheard, _unheard)
+    writers = list(_writers(plan, _by_timeframe(plan, series, higher, heard.on_indicator)))
     base = np.empty((len(series), len(writers)), dtype=np.float32)
     # A value beyond the range of float32 becomes infinite; whoever decides on the row counts that.
     with np.errstate(over="ignore"):
         for rows in _chunks(len(series)):
             for column, write in enumerate(writers):
                 base[rows, column] = write(rows)
+            heard.on_rows(min(rows.stop, len(series)), len(series))
     return FeatureMatrix(plan.names, base, plan.lags)
 
 
@@ -117,15 +134,26 @@ class _Computed(NamedTuple):
     seen: NDArray[np.intp] | None
 
 
-def _by_timeframe(plan: FeaturePlan, series: BarSeries, higher: Sequence[BarSeries]) -> dict[str, _Computed]:
+def _unheard(_done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+def _by_timeframe(
+    plan: FeaturePlan, series: BarSeries, higher: Sequence[BarSeries], on_indicator: Callable[[int, int], None]
+) -> dict[str, _Computed]:
     given = {one.timeframe.value: one for one in higher} | {plan.timeframe: series}
     missing = [timeframe for timeframe in plan.timeframes if timeframe not in given]
     if missing:
         raise DataError(f"{series.symbol}: the features need {', '.join(missing)} bars too. Give them as well.")
+    wanted = [(timeframe, indicator) for timeframe in plan.timeframes for indicator in plan.used_on(timeframe)]
+    columns: dict[str, dict[str, dict[str, Column]]] = {timeframe: {} for timeframe in plan.timeframes}
+    for done, (timeframe, indicator) in enumerate(wanted, 1):
+        columns[timeframe][indicator.id] = compute(indicator, given[timeframe])
+        on_indicator(done, len(wanted))
     return {
         timeframe: _Computed(
             len(given[timeframe]),
-            {indicator.id: compute(indicator, given[timeframe]) for indicator in plan.used_on(timeframe)},
+            columns[timeframe],
             newest_closed(series, given[timeframe]) if timeframe in plan.higher else None,
         )
         for timeframe in plan.timeframes

@@ -6,6 +6,7 @@ Nothing here touches torch's global random state: layers come out uninitialised,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
@@ -24,6 +25,7 @@ _ACTIVATIONS: Final[dict[Activation, type[nn.Module]]] = {
     "sigmoid": nn.Sigmoid,
 }
 _LAYERED_ROWS: Final = 4096
+_EXAMINED_ROWS: Final = 65_536
 
 
 @cache
@@ -60,12 +62,24 @@ def rows_at_once(network: nn.Sequential) -> int:
     return first.rows_at_once if isinstance(first, Recurrent) else _LAYERED_ROWS
 
 
-def logits(network: nn.Sequential, rows: Tensor) -> Tensor:
-    """Return the logits of any number of normalised rows, of which a recurrent network gets so many at once."""
-    if not isinstance(network[0], Recurrent):
-        whole: Tensor = network(rows)
-        return whole
-    return torch.cat([network(group) for group in torch.split(rows, rows_at_once(network))])
+def logits(network: nn.Sequential, rows: Tensor, on_chunk: Callable[[int, int], None] | None = None) -> Tensor:
+    """Return the logits of any number of normalised rows, computed in groups.
+
+    Args:
+        network: Ends in three logits.
+        rows: float32, shape (n_rows, n_features).
+        on_chunk: Called after each group with the rows done and all there are; what it raises ends it.
+    """
+    # Groups of a layered network are large, so that most parts are one of them: a sum's bits may depend on its rows.
+    size = rows_at_once(network) if isinstance(network[0], Recurrent) else _EXAMINED_ROWS
+    answers: list[Tensor] = []
+    done = 0
+    for group in torch.split(rows, size):
+        answers.append(network(group))
+        done += len(group)
+        if on_chunk is not None:
+            on_chunk(done, len(rows))
+    return torch.cat(answers) if len(answers) > 1 else answers[0]
 
 
 def _layered(architecture: Architecture, n_features: int) -> nn.Sequential:

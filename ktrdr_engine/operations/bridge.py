@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ktrdr_engine.operations.history import Bucket, FinishedHistory, Series, plain, read_page
 from ktrdr_engine.operations.models import NumberedPage, Progress
+from ktrdr_engine.operations.phases import Phase, Stretch
 
 HISTORY = Bucket("history", {"step": "q", "total": "q"})
 """The samples of a kind that names no bucket of its own."""
@@ -28,12 +29,14 @@ class ProgressBridge:
     """Publish progress and metrics from one worker thread; read them from any other.
 
     Guarantees:
-        - Exactly one thread writes (`update`, `record`, `skip`, `announce`); any number may read at the same time.
+        - Exactly one thread writes (`update`, `record`, `skip`, `enter`, `reach`, `announce`); any number may read at
+          the same time.
         - No lock on either side. A write rebinds one attribute to an immutable tuple, so a reader sees the old
           sample or the new one, never a mix.
         - Every entry of the history has a number from one rising counter. An entry is complete before its number
           is published, so a reader that goes on from `new_cursor` meets each entry that is still kept exactly once.
         - Memory is bounded by the buckets' limits, however long the work runs.
+        - The percentage never falls: phases are entered in order, each begins where the one before it would end.
 
     It relies on the interpreter lock: single bytecode-level operations on attributes and bytearrays are atomic.
 
@@ -54,7 +57,10 @@ class ProgressBridge:
     ) -> None:
         self.operation_id = operation_id
         self._clock = clock
-        self._sample: tuple[float, int, int, tuple[Any, ...], str] = (clock(), 0, 0, (), "")
+        # The phase that samples belong to, and where the next one begins; the writer's alone.
+        self._stretch = Stretch()
+        self._next_base = 0.0
+        self._sample: tuple[float, int, int, tuple[Any, ...], Stretch] = (clock(), 0, 0, (), self._stretch)
         self._sequence = 0
         self._series = {bucket.name: Series(bucket) for bucket in (samples, *events)}
         self._samples = self._series[samples.name]
@@ -66,7 +72,7 @@ class ProgressBridge:
     def publish(self, step: int, total: int, fields: tuple[float, ...]) -> None:
         """Do what `update` does, for a subclass that has the fields in a tuple."""
         sequence = self._sequence + 1
-        self._sample = (self._clock(), step, total, fields, "")
+        self._sample = (self._clock(), step, total, fields, self._stretch)
         series = self._samples
         # Series.append by hand: a call saved on the path that runs every few bars.
         if series.seen % series.stride == 0:
@@ -78,7 +84,7 @@ class ProgressBridge:
 
     def advance(self, step: int, total: int, fields: tuple[Any, ...]) -> None:
         """Publish a sample that leaves nothing in the history."""
-        self._sample = (self._clock(), step, total, fields, "")
+        self._sample = (self._clock(), step, total, fields, self._stretch)
 
     def record(self, bucket: str, *values: float) -> None:
         """Add an entry to one of the `events` buckets; the values follow the bucket's columns."""
@@ -112,10 +118,35 @@ class ProgressBridge:
         self._samples.seen += samples
         self._sequence += samples
 
-    def announce(self, message: str) -> None:
-        """Say what happens before or between samples; counts as progress, shown until the next sample."""
+    def enter(self, phase: Phase) -> None:
+        """Begin a phase of the run; a run without phases is one that its samples count."""
+        at, span = self._clock(), 100.0 * phase.share
+        self._stretch = Stretch(phase.words, phase.unit, self._next_base, span, at)
+        self._next_base += span
+        self._show(at, self._stretch)
+
+    def reach(self, done: int, total: int) -> None:
+        """Say that `done` of `total` units of the phase are done: after each chunk, since only that is progress."""
+        self._stretch = self._stretch._replace(done=done, total=total)
+        self._show(self._clock(), self._stretch)
+
+    def announce(self, message: str, done: int = 0, total: int = 0, unit: str = "") -> None:
+        """Say what happens before, between or beside samples; counts as progress, shown until the next sample.
+
+        Args:
+            message: What; the same for all chunks of one thing.
+            done: Chunks or units of it that are done.
+            total: How many there are; 0: it has none.
+            unit: What they are.
+        """
+        at = self._clock()
+        _, step, steps, _, shown = self._sample
+        began = shown.began if shown.words == message and shown.span == 0.0 else at
+        self._show(at, Stretch(message, unit, shown.percentage(step, steps), 0.0, began, total, done))
+
+    def _show(self, at: float, stretch: Stretch) -> None:
         _, step, total, fields, _ = self._sample
-        self._sample = (self._clock(), step, total, fields, message)
+        self._sample = (at, step, total, fields, stretch)
 
     def touch(self) -> None:
         """Count idle time from now: the work begins."""
@@ -123,12 +154,12 @@ class ProgressBridge:
 
     def get_status(self) -> BridgeStatus:
         """Return the newest sample as text and numbers."""
-        at, raw_step, raw_total, fields, announced = self._sample
+        at, raw_step, raw_total, fields, stretch = self._sample
         step, total = int(raw_step), int(raw_total)
         message, context = self.describe(step, total, fields)
         progress = Progress(
-            percentage=_percentage(step, total),
-            message=announced or message,
+            percentage=stretch.percentage(step, total),
+            message=stretch.told(at) or message,
             current_step=step,
             total_steps=total,
             context={name: plain(value) for name, value in context.items()},
@@ -156,7 +187,3 @@ class ProgressBridge:
         Numbers may be numpy's; those that are not finite reach clients as null.
         """
         return (f"Step {step} of {total}" if total else ""), {}
-
-
-def _percentage(step: int, total: int) -> float:
-    return min(100.0, max(0.0, 100.0 * step / total)) if total > 0 else 0.0

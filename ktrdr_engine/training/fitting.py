@@ -64,11 +64,37 @@ class Fitted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who hears of the epochs and batches, and may end the fitting between two batches."""
+    """Who hears of the epochs, the batches and the examined rows, and may end the fitting between two of them.
+
+    Attributes:
+        on_epoch: Called with what each epoch gave.
+        on_batch: Called after each batch.
+        on_examined: Called with the part (train, validation, test), how many of its rows were classified without
+            learning, and how many there are: the validation part after each epoch, all parts after a cancellation.
+        on_scored: The same for the parts in the end.
+        should_stop: Asked before each batch and each group of examined rows.
+    """
 
     on_epoch: Callable[[Epoch], None] | None = None
     on_batch: Callable[[], None] | None = None
+    on_examined: Callable[[str, int, int], None] | None = None
+    on_scored: Callable[[str, int, int], None] | None = None
     should_stop: Callable[[], bool] | None = None
+
+    def examined(self, part: str, done: int, total: int) -> None:
+        """Tell of examined rows."""
+        if self.on_examined is not None:
+            self.on_examined(part, done, total)
+
+    def scored(self, part: str, done: int, total: int) -> None:
+        """Tell of rows that the trained network has classified."""
+        if self.on_scored is not None:
+            self.on_scored(part, done, total)
+
+    def heed(self) -> None:
+        """Raise OperationCancelled if the fitting shall stop."""
+        if self.should_stop is not None and self.should_stop():
+            raise OperationCancelled("The training was cancelled.")
 
 
 def fit(
@@ -94,7 +120,7 @@ def fit(
     try:
         for number in range(1, settings.epochs + 1):
             learned = learner.learn(train, _batches(len(train.labels), settings.batch_size, generator), listener)
-            seen = learner.examine(validation)
+            seen = learner.examine(validation, listener)
             _require_finite(seen.loss, number, settings)
             is_best = watch.look(number, seen.loss)
             if listener.on_epoch is not None:
@@ -161,8 +187,7 @@ class _Learner(NamedTuple):
         right: list[Tensor] = []
         self.network.train()
         for batch in batches:
-            if listener.should_stop is not None and listener.should_stop():
-                raise OperationCancelled("The training was cancelled.")
+            listener.heed()
             labels = rows.labels[batch]
             answers: Tensor = self.network(rows.features[batch])
             loss: Tensor = self.criterion(answers, labels)
@@ -175,10 +200,16 @@ class _Learner(NamedTuple):
         told: list[float] = torch.stack(losses).tolist()
         return _Learned(math.fsum(told) / len(told), int(torch.stack(right).sum()) / len(rows.labels))
 
-    def examine(self, rows: Examples) -> _Seen:
+    def examine(self, rows: Examples, listener: Listener) -> _Seen:
+        """Classify the validation rows; raise OperationCancelled when the listener says so."""
+
+        def on_chunk(done: int, total: int) -> None:
+            listener.heed()
+            listener.examined("validation", done, total)
+
         self.network.eval()
         with torch.inference_mode():
-            answers = logits(self.network, rows.features)
+            answers = logits(self.network, rows.features, on_chunk)
             right = answers.argmax(dim=1) == rows.labels
             found = torch.bincount(rows.labels[right], minlength=len(CLASSES)).to(torch.float64)
             recall: list[float] = (found / torch.bincount(rows.labels, minlength=len(CLASSES))).tolist()

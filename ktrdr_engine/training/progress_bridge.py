@@ -8,6 +8,7 @@ from typing import Any
 
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.history import Bucket
+from ktrdr_engine.operations.phases import Phase
 
 COLUMNS = (
     "epoch",
@@ -24,6 +25,12 @@ COLUMNS = (
 """Of an epoch, in the order in which `report_epoch` takes the values; recalls are those of the validation rows."""
 
 _EPOCHS_KEPT = 2_000
+FITTING = Phase("", 0.9)
+_SCORING = {
+    "train": Phase("Scoring the train rows,", 0.06, "rows"),
+    "validation": Phase("Scoring the validation rows,", 0.02, "rows"),
+    "test": Phase("Scoring the test rows,", 0.02, "rows"),
+}
 
 
 _EPOCHS = Bucket("epochs", {"epoch": "q", **dict.fromkeys(COLUMNS[1:-1], "d"), "is_best": "?"}, limit=_EPOCHS_KEPT)
@@ -59,6 +66,8 @@ class TrainingProgressBridge(ProgressBridge):
         self._done = 0
         self._newest: tuple[Any, ...] = ()
         self._best: tuple[int, float] | None = None
+        self._epochs_seen = 0
+        self._scored: str | None = None
 
     def report_batch(self) -> None:
         """Publish that one more batch was learned from."""
@@ -72,8 +81,21 @@ class TrainingProgressBridge(ProgressBridge):
         if is_best:
             self._best = epoch, validation_loss
         self._newest = values
+        self._epochs_seen = epoch
         self.record("epochs", *values)
         self.advance(self._done, self._total, (values, self._best))
+
+    def report_examined(self, part: str, done: int, total: int) -> None:
+        """Publish how many of a part's rows were classified: those of validation after an epoch."""
+        epoch = min(self._epochs_seen + 1, self.epochs)
+        self.announce(f"Training {self.strategy} epoch {epoch} of {self.epochs}: {part},", done, total, "rows")
+
+    def report_scored(self, part: str, done: int, total: int) -> None:
+        """Publish how many of a part's rows the trained network has classified, part after part."""
+        if part != self._scored:
+            self.enter(_SCORING[part])
+            self._scored = part
+        self.reach(done, total)
 
     def describe(self, step: int, total: int, fields: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
         """Return the message and context that clients see."""

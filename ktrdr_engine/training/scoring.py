@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,17 +15,23 @@ from ktrdr_engine.inference.network import logits
 from ktrdr_engine.training.fitting import Examples
 
 
-def score(network: nn.Sequential, rows: Examples, stamps: NDArray[np.int64]) -> SplitMetrics:
+def score(
+    network: nn.Sequential,
+    rows: Examples,
+    stamps: NDArray[np.int64],
+    on_chunk: Callable[[int, int], None] | None = None,
+) -> SplitMetrics:
     """Return loss, accuracy, recall, confusion and the majority baseline of at least one row.
 
     Args:
         network: In any mode; it is asked in evaluation mode.
         rows: Normalised features and labels.
         stamps: int64 ns UTC, shape (n_rows,).
+        on_chunk: Called after each group of rows with how many are done, and all there are.
     """
     network.eval()
     with torch.inference_mode():
-        answers = logits(network, rows.features)
+        answers = logits(network, rows.features, on_chunk)
         loss = float(nn.functional.cross_entropy(answers, rows.labels))
         chosen = answers.argmax(dim=1).numpy()
     labels = rows.labels.numpy()

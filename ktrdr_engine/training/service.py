@@ -11,7 +11,7 @@ from ktrdr_engine.operations.models import OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 from ktrdr_engine.training.job import TrainingJob, prepare
 from ktrdr_engine.training.models import TrainingRequest
-from ktrdr_engine.training.progress_bridge import TrainingProgressBridge
+from ktrdr_engine.training.progress_bridge import FITTING, TrainingProgressBridge
 
 if TYPE_CHECKING:
     from ktrdr_engine.bars.store import BarStore
@@ -111,7 +111,14 @@ class TrainingService(ServiceOrchestrator[TrainingRequest, TrainingJob, Training
             epochs.append(epoch)
             bridge.report_epoch(*epoch_values(epoch))
 
-        listener = Listener(on_epoch, bridge.report_batch, lambda: token.is_cancelled)
+        listener = Listener(
+            on_epoch,
+            bridge.report_batch,
+            on_examined=bridge.report_examined,
+            on_scored=bridge.report_scored,
+            should_stop=lambda: token.is_cancelled,
+        )
+        bridge.enter(FITTING)
         try:
             return self._saved(job, train_on(job.material, listener=listener), epochs)
         except OperationCancelled as stop:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -133,23 +134,28 @@ def train_on(
         OperationCancelled: The listener said so. `partial` is the model as of the last whole epoch, marked partial;
             None when there was no whole epoch.
     """
+    heard = listener or Listener()
     config, plan = material.strategy.config, material.strategy.config.feature_plan()
     normalization = fit_normalization(plan, material.rows["train"].features)
     examples = {part: _examples(found, normalization) for part, found in material.rows.items()}
     architecture = _architecture(config.model)
     network = build_network(architecture, len(plan.names), plan.lags + 1)
 
-    def bundle(fitted: Fitted, *, partial: bool) -> ModelBundle:
-        scores = {part: score(network, examples[part], material.rows[part].stamps) for part in examples}
-        learned = _Learned(material, architecture, normalization, scores, fitted, partial)
+    def bundle(fitted: Fitted, *, is_partial: bool) -> ModelBundle:
+        told = heard.examined if is_partial else heard.scored
+        scores = {
+            part: score(network, rows, material.rows[part].stamps, partial(told, part))
+            for part, rows in examples.items()
+        }
+        learned = _Learned(material, architecture, normalization, scores, fitted, is_partial)
         return ModelBundle.of(_metadata(learned, created_at or datetime.now(UTC)), network)
 
     try:
-        fitted = fit(network, examples["train"], examples["validation"], material.training, listener or Listener())
+        fitted = fit(network, examples["train"], examples["validation"], material.training, heard)
     except OperationCancelled as stop:
-        done = bundle(stop.partial, partial=True) if isinstance(stop.partial, Fitted) else None
+        done = bundle(stop.partial, is_partial=True) if isinstance(stop.partial, Fitted) else None
         raise OperationCancelled(stop.message, partial=done) from None
-    return bundle(fitted, partial=False)
+    return bundle(fitted, is_partial=False)
 
 
 def _architecture(model: Model) -> AnyArchitecture:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from ktrdr_engine.errors import OperationCancelled
-from ktrdr_engine.inference.metadata import Architecture
-from ktrdr_engine.inference.network import build_network
+from ktrdr_engine.inference.metadata import Architecture, RecurrentArchitecture
+from ktrdr_engine.inference.network import build_network, rows_at_once
 from ktrdr_engine.strategy.schema import EarlyStopping, Training
 from ktrdr_engine.training.fitting import Epoch, Examples, Listener, class_weights, fit
 
@@ -159,3 +159,22 @@ def test_class_weights_keep_a_rare_class_alive() -> None:
     fit(network, rows, rows, Training(epochs=30, learning_rate=0.02), Listener())
     answers = network(features).argmax(dim=1)
     assert float((answers[labels == 0] == 0).float().mean()) > 0.9
+
+
+def test_examined_rows_are_told_group_by_group_and_may_end_the_fitting() -> None:
+    shape = RecurrentArchitecture(type="gru", hidden_size=128, num_layers=2, dropout=0)
+    network = build_network(shape, 40, 40)
+    validation = Examples(torch.rand((200, 40)), torch.zeros(200, dtype=torch.int64))
+    train = Examples(torch.rand((20, 40)), torch.arange(20) % 3)
+    told: list[tuple[str, int, int]] = []
+    group = rows_at_once(network)
+
+    def heard(part: str, done: int, total: int) -> None:
+        told.append((part, done, total))
+
+    fit(network, train, validation, Training(epochs=1), Listener(on_examined=heard))
+    assert told == [("validation", min(first + group, 200), 200) for first in range(0, 200, group)]
+    told.clear()
+    with pytest.raises(OperationCancelled):
+        fit(network, train, validation, Training(epochs=2), Listener(on_examined=heard, should_stop=lambda: bool(told)))
+    assert len(told) == 1

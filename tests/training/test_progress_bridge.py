@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from ktrdr_engine.training.progress_bridge import COLUMNS, TrainingProgressBridge
+from ktrdr_engine.training.progress_bridge import COLUMNS, FITTING, TrainingProgressBridge
 
 ID = "op_training_20250103_k3v9x2m7qa"
 
@@ -62,3 +62,29 @@ def test_every_epoch_is_an_entry_with_a_name_for_each_number() -> None:
     (entry,) = bridge.get_metrics().metrics["epochs"]
     assert list(entry) == list(COLUMNS)
     assert (entry["epoch"], entry["is_best"], entry["recall_sell"]) == (1, True, None)
+
+
+def test_the_percentage_rises_over_fitting_examining_and_scoring() -> None:
+    bridge, seen = told(), [0.0]
+
+    def look() -> None:
+        seen.append(bridge.get_status().progress.percentage)
+
+    bridge.enter(FITTING)
+    for epoch in (1, 2):
+        for _ in range(4):
+            bridge.report_batch()
+            look()
+        for done in (10, 20):
+            bridge.report_examined("validation", done, 20)
+            look()
+            assert "20 rows" in bridge.get_status().progress.message
+        bridge.report_epoch(*values(epoch, 0.9, True))
+        look()
+    assert seen[-1] == 18  # 8 of 40 batches of what is nine tenths of the whole
+    for part in ("train", "validation", "test"):  # after an early stop
+        for done in (50, 100):
+            bridge.report_scored(part, done, 100)
+            look()
+    assert seen == sorted(seen)
+    assert seen[-1] == 100
