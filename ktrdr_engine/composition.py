@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -12,6 +13,7 @@ from ktrdr_engine.authoring.shelves import Shelves
 from ktrdr_engine.backtesting.service import BacktestingService
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.datasets.service import DataLoadingService
+from ktrdr_engine.errors import DependencyError
 from ktrdr_engine.operations.health import HealthService
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 from ktrdr_engine.operations.service import OperationsService
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.inference.library import ModelLibrary
     from ktrdr_engine.strategy.library import StrategyLibrary
+
+logger = logging.getLogger(__name__)
 
 KINDS: tuple[type[ServiceOrchestrator[Any, Any, Any]], ...] = (BacktestingService, TrainingService, DataLoadingService)
 """Every kind of operation there is."""
@@ -84,12 +88,18 @@ class Application:
         return BarStore(self._roots)
 
     def warm_up(self) -> None:
-        """Load what the first run would otherwise wait for; blocks for seconds."""
+        """Load what the first run would otherwise wait for; blocks for seconds.
+
+        A library that gives wrong numbers is logged: each start is refused with the same words, all else works.
+        """
         from ktrdr_engine.backtesting.engine import warm_up
         from ktrdr_engine.inference.network import build_network
         from ktrdr_engine.training.trainer import gather
 
-        warm_up()
+        try:
+            warm_up()
+        except DependencyError as error:
+            logger.error("%s", error.message)
         _ = build_network, gather, self.strategies, self.models, self.bars
 
     @property

@@ -20,6 +20,7 @@ KtrdrError
  │   └─ WorkerDefect           what answers there does not answer as a worker does
  ├─ SourceUnavailable        wait: a source of prices does not answer
  ├─ StorageError             make room, or make the folder writable
+ ├─ DependencyError          install another version of a library
  ├─ EngineError              the computation itself failed
  └─ OperationCancelled       somebody asked it to stop
 ```
@@ -162,6 +163,12 @@ class StorageError(KtrdrError):
     """The user's folder cannot be read or written."""
 
     code = "storage_error"
+
+
+class DependencyError(KtrdrError):
+    """An installed library gives wrong numbers; the message says which version is needed."""
+
+    code = "dependency_error"
 
 
 class EngineError(KtrdrError):

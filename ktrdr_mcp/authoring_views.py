@@ -144,7 +144,8 @@ def _outline(type: str, outputs: list[str]) -> str:
 def _described(spec: dict[str, Any]) -> Iterator[str]:
     yield f"{spec['type']}: {spec.get('title', spec.get('rule'))}. {spec['description']}"
     if "reads" in spec:
-        yield f"reads {', '.join(spec['reads'])}; gives {', '.join(spec['outputs'])}; warm-up {spec['warmup_bars']}"
+        gives = (f"{name} ({spec['bounds'][name]})" if name in spec["bounds"] else name for name in spec["outputs"])
+        yield f"reads {', '.join(spec['reads'])}; gives {', '.join(gives)}; warm-up {spec['warmup_bars']}"
         yield from (
             f"- {p['name']}: {p['allowed']}, default {p['default']}. {p['description']}" for p in spec["parameters"]
         )

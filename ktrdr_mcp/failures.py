@@ -23,6 +23,7 @@ _NEXT = {
     "worker_unavailable": "Nothing is wrong with the arguments: call {tool} again in a minute.",
     "worker_defect": "Nothing is wrong with the arguments: tell the user; once it is repaired call {tool} again.",
     "shutting_down": "Nothing is wrong with the arguments: call {tool} again once the server is back.",
+    "dependency_error": "Nothing is wrong with the arguments: tell the user; once it is repaired call {tool} again.",
     "storage_error": "Nothing is wrong with the arguments: tell the user; once it is repaired call {tool} again.",
 }
 _REPAIR = "Repair it and call again, for example: {example}"

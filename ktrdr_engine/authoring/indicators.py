@@ -42,6 +42,7 @@ def _whole(spec: IndicatorSpec) -> dict[str, Any]:
         "reads": list(spec.inputs),
         "parameters": [_parameter(one) for one in spec.parameters],
         "rules": [rule.text for rule in spec.orderings],
+        "bounds": {output: bounds.text for output, bounds in spec.bounds.items()},
         "warmup_bars": spec.warmup({}),
         "formula": spec.formula,
         "example": _example(spec),

@@ -11,14 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from ktrdr_engine.bars.series import BarSeries
-from ktrdr_engine.features.composed_specs import SQUEEZE_ATR_PERIOD
+from ktrdr_engine.features.composed_specs import FISHER_CUT, SQUEEZE_ATR_PERIOD
 from ktrdr_engine.features.formulas import Column, Formula, Values, source, talib
 from ktrdr_engine.features.rolling import window_means, window_sums
 from ktrdr_engine.features.supertrend import follow
-
-_NEARLY_ONE = 0.999
-"""Where the Fisher transform, infinite at 1, is cut off."""
-
 
 def _late(known: Column, rows: int) -> Column:
     """Return the last rows of a column with NaN before them."""
@@ -46,8 +42,7 @@ def _cmf(series: BarSeries, values: Values) -> tuple[Column, ...]:
     period, high, low, close = int(values["period"]), series.high, series.low, series.close
     place = _ratio((close - low) - (high - close), high - low, 0.0)
     flow = _ratio(window_sums(place * series.volume, period), window_sums(series.volume, period), 0.0)
-    # Rounding may carry a whole flow just beyond 1, where no fuzzy set expects it.
-    return (_late(np.clip(flow, -1, 1), len(series)),)
+    return (_late(flow, len(series)),)
 
 
 def _ad_line(series: BarSeries, values: Values) -> tuple[Column, ...]:
@@ -124,7 +119,7 @@ def _rvi(series: BarSeries, values: Values) -> tuple[Column, ...]:
     period, signal_period = int(values["period"]), int(values["signal_period"])
     moves = window_sums(_smooth(series.close - series.open), period)
     ranges = window_sums(_smooth(series.high - series.low), period)
-    vigor = np.clip(_ratio(moves, ranges, 0.0), -1, 1)  # as for `_cmf`
+    vigor = _ratio(moves, ranges, 0.0)
     signal = window_means(vigor, signal_period)
     return _late(vigor[signal_period - 1 :], len(series)), _late(signal, len(series))
 
@@ -133,7 +128,7 @@ def _fisher(series: BarSeries, values: Values) -> tuple[Column, ...]:
     period, smoothing = int(values["period"]), int(values["smoothing"])
     upper, _, lower = (column[period - 1 :] for column in _donchian(series, values))
     middle = (series.high + series.low)[period - 1 :] / 2
-    place = np.clip(2 * _ratio(middle - lower, upper - lower, 0.5) - 1, -_NEARLY_ONE, _NEARLY_ONE)
+    place = np.clip(2 * _ratio(middle - lower, upper - lower, 0.5) - 1, -FISHER_CUT, FISHER_CUT)
     fisher = np.arctanh(place)
     if smoothing > 1:
         fisher = talib().EMA(fisher, smoothing)[smoothing - 1 :]

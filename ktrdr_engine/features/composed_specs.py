@@ -6,8 +6,13 @@ Where a formula would divide by zero the description says what stands there inst
 
 from __future__ import annotations
 
-from ktrdr_engine.features.parameters import FLOW, RANGE, SINGLE, SOURCE, bars, longest, lookback, number, period
-from ktrdr_engine.features.specs import IndicatorSpec, Parameter
+import math
+
+from ktrdr_engine.features.parameters import FLOW, RANGE, SHARE, SINGLE, SOURCE, bars, longest, lookback, number, period
+from ktrdr_engine.features.specs import Bounds, IndicatorSpec, Parameter
+
+FISHER_CUT = 0.999
+"""Where the place in the range is cut off for the Fisher transform, which is infinite at 1."""
 
 SQUEEZE_ATR_PERIOD = 10
 """Bars of the true range in the channels of `squeezeintensity`, which has no parameter for it."""
@@ -29,6 +34,7 @@ COMPOSED = (
         "Volume weighted by where each bar closed in its range, over volume, -1 to 1. A bar without range weighs 0; "
         "no volume in all bars gives 0.",
         "Chaikin; sum(((close - low) - (high - close)) / (high - low) * volume) / sum(volume)",
+        bounds={"value": SHARE},
     ),
     IndicatorSpec(
         "adline", "Accumulation/Distribution Line", (), SINGLE, FLOW, lambda values: 0,
@@ -42,12 +48,14 @@ COMPOSED = (
         "Volume over its mean of the last bars, this one included, 0 to `period`; 1 is usual. No volume in all bars "
         "gives 1.",
         "volume / mean(volume)",
+        bounds={"value": Bounds(0, "period")},
     ),
     IndicatorSpec(
         "distancefromma", "Distance from a Moving Average", (period(20), _MOVING_AVERAGE, SOURCE), SINGLE, ("close",),
         lookback(-1),
         "Distance of the price from its moving average, in percent of the average.",
         "100 * (price - average) / average; TA-Lib SMA or EMA",
+        bounds={"value": Bounds(-100)},
     ),
     IndicatorSpec(
         "squeezeintensity", "Squeeze Intensity",
@@ -64,6 +72,7 @@ COMPOSED = (
         f"{SQUEEZE_ATR_PERIOD} bars): the narrower of the two margins over the channels' width, 0 (not inside) to 0.5 "
         "(no width at all). Channels without width give 0.",
         "Carter, Mastering the Trade (2005), as a degree; from TA-Lib BBANDS, EMA, ATR",
+        bounds={"value": Bounds(0, 0.5)},
     ),
     IndicatorSpec(
         "keltnerchannels", "Keltner Channels",
@@ -88,6 +97,7 @@ COMPOSED = (
         "rising: until the first turn it depends on where the series starts.",
         "Seban; bands of Wilder's average true range around (high + low) / 2, TA-Lib ATR",
         unsettled=True,
+        bounds={"direction": SHARE},
     ),
     IndicatorSpec(
         "ichimoku", "Ichimoku Cloud",
@@ -112,6 +122,7 @@ COMPOSED = (
         "Close less open over high less low, both smoothed over four bars by 1, 2, 2, 1 and summed over the last ones "
         "(rvi), -1 to 1, and its simple mean (signal). No range in all bars gives 0. Both start when signal does.",
         "Ehlers, Relative Vigor Index, Stocks & Commodities 20:1 (2002); not Dorsey's Relative Volatility Index",
+        bounds={"rvi": SHARE, "signal": SHARE},
     ),
     IndicatorSpec(
         "fishertransform", "Fisher Transform", (period(10), bars("smoothing", 3, "Bars of the average.", 1, 100)),
@@ -119,6 +130,7 @@ COMPOSED = (
         "The middle of the bar placed in the range of the last ones, -0.999 to 0.999, through 0.5 * ln((1 + x) / (1 - "
         "x)), exponentially averaged (fisher), -3.8 to 3.8, and its value one bar ago (signal). No range gives x = 0.",
         "Ehlers, Using the Fisher Transform, Stocks & Commodities 20:11 (2002), smoothed after it; TA-Lib EMA",
+        bounds=dict.fromkeys(("fisher", "signal"), Bounds(-math.atanh(FISHER_CUT), math.atanh(FISHER_CUT))),
     ),
 )  # fmt: skip
 """In the order of the documentation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from types import ModuleType
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr_engine.bars.series import BarSeries
+from ktrdr_engine.errors import DependencyError
 from ktrdr_engine.features.specs import Value
 
 Column = NDArray[np.float64]
@@ -17,13 +19,34 @@ Formula = Callable[[BarSeries, Values], tuple[Column, ...]]
 """From bars and all parameters to one column an output."""
 
 
+@functools.cache
 def talib() -> ModuleType:
-    """Return TA-Lib."""
+    """Return TA-Lib.
+
+    Raises:
+        DependencyError: It is one that takes small prices for zero. What is declared as a dependency need not be what
+            is found: another copy may come first on the path, and the wheel's code may be linked to an older C library.
+    """
     # Here, because the import brings pandas along where that is installed and takes a good part of a second.
     import talib as library_module
 
     library: ModuleType = library_module
+    if not _sees_small_prices(library):
+        raise DependencyError(
+            f"TA-Lib {library.__version__} ({library.__file__}) gives wrong numbers: it takes what is less than 1e-14 "
+            "for zero, so that a coin at 7e-8 has Bollinger Bands without width and no money flow. ktrdr needs TA-Lib "
+            "0.8 or newer: pip install 'TA-Lib>=0.8,<1'; if it is installed, another copy is found before it "
+            "(PYTHONPATH)."
+        )
     return library
+
+
+def _sees_small_prices(library: ModuleType) -> bool:
+    """Return whether prices around 1e-8 have a spread and a flow."""
+    prices = 1e-8 * np.array([1.0, 2.0, 1.0, 2.0])
+    if not library.STDDEV(prices, 2)[-1] > 0:
+        return False
+    return bool(library.MFI(prices, prices, prices, np.ones(4), 2)[-1] > 0)
 
 
 def source(series: BarSeries, values: Values) -> Column:

@@ -7,6 +7,8 @@ same bits for them.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.errors import StrategyError
 from ktrdr_engine.features.composed import COMPOSED_FORMULAS
@@ -21,8 +23,8 @@ def compute(plan: IndicatorPlan, series: BarSeries) -> dict[str, Column]:
     """Compute one indicator over the whole series.
 
     Returns:
-        Output name to an array of shape (n_bars,), in the unit its declaration says; NaN in exactly the first
-        `plan.warmup` rows.
+        Output name to an array of shape (n_bars,), in the unit its declaration says and never beyond the bounds
+        declared for it; NaN in exactly the first `plan.warmup` rows.
 
     Raises:
         StrategyError: No such type, or a parameter it cannot have.
@@ -31,10 +33,18 @@ def compute(plan: IndicatorPlan, series: BarSeries) -> dict[str, Column]:
     parameters = dict(plan.parameters)
     if problems := spec.problems(parameters):
         raise StrategyError(f"Indicator {plan.id!r}: " + " ".join(f"{p.problem}. {p.repair}" for p in problems))
-    columns = _FORMULAS[plan.type](series, spec.complete(parameters))
-    return dict(zip(spec.outputs, columns, strict=True))
+    values = spec.complete(parameters)
+    columns = dict(zip(spec.outputs, _FORMULAS[plan.type](series, values), strict=True))
+    # Rounding carries a whole just beyond itself (100.00000000000004), where no fuzzy set expects it.
+    for output, bounds in spec.bounds.items():
+        np.clip(columns[output], *bounds.of(values), out=columns[output])
+    return columns
 
 
 def warm_up() -> None:
-    """Load TA-Lib and the one compiled recursion, so that the first indicator does not wait for them."""
+    """Load TA-Lib and the one compiled recursion, so that the first indicator does not wait for them.
+
+    Raises:
+        DependencyError: That TA-Lib gives wrong numbers.
+    """
     _ = talib(), follow.compiled

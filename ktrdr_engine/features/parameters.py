@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ktrdr_engine.features.specs import Parameter, Value
+from ktrdr_engine.features.specs import Bounds, Parameter, Value
 
 SINGLE = ("value",)
 CLOSE = ("close",)
 RANGE = ("high", "low", "close")
 FLOW = (*RANGE, "volume")
+
+PERCENT = Bounds(0, 100)
+SHARE = Bounds(-1, 1)
+NOT_NEGATIVE = Bounds(0)
 
 SOURCE = Parameter("source", str, "close", "The price that is read.", choices=("open", "high", "low", "close"))
 MULTIPLIER = Parameter("multiplier", float, 2.0, "Standard deviations from the middle to a band.", 0.1, 10.0)

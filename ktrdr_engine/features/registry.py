@@ -15,6 +15,8 @@ from ktrdr_engine.features.parameters import (
     CLOSE,
     FLOW,
     MULTIPLIER,
+    NOT_NEGATIVE,
+    PERCENT,
     RANGE,
     SINGLE,
     SOURCE,
@@ -23,7 +25,7 @@ from ktrdr_engine.features.parameters import (
     number,
     period,
 )
-from ktrdr_engine.features.specs import IndicatorSpec, MembershipSpec, Ordering
+from ktrdr_engine.features.specs import Bounds, IndicatorSpec, MembershipSpec, Ordering
 
 _WILDER = "Wilder, New Concepts in Technical Trading Systems (1978); TA-Lib "
 
@@ -31,7 +33,7 @@ _DECLARED = (
     IndicatorSpec(
         "rsi", "Relative Strength Index", (period(14), SOURCE), SINGLE, CLOSE, lookback(),
         "Share of gains in all moves, smoothed, 0 to 100. A series that never moves gives 0.",
-        _WILDER + "RSI",
+        _WILDER + "RSI", bounds={"value": PERCENT},
     ),
     IndicatorSpec(
         "macd", "Moving Average Convergence/Divergence",
@@ -70,15 +72,17 @@ _DECLARED = (
         lookback(-1),
         "(upper - lower) / middle of the Bollinger Bands, a fraction of price.",
         "Bollinger, Bollinger on Bollinger Bands (2001); from TA-Lib BBANDS",
+        bounds={"value": NOT_NEGATIVE},
     ),
     IndicatorSpec(
         "atr", "Average True Range", (period(14),), SINGLE, RANGE, lookback(),
-        "Wilder's average of the true range, in price.", _WILDER + "ATR",
+        "Wilder's average of the true range, in price.", _WILDER + "ATR", bounds={"value": NOT_NEGATIVE},
     ),
     IndicatorSpec(
         "adx", "Average Directional Index", (period(14),), ("adx", "plus_di", "minus_di"), RANGE, lookback(-1, 2),
         "Strength of the trend (adx) and its two directions, 0 to 100; all three start when adx does.",
         _WILDER + "ADX, PLUS_DI, MINUS_DI",
+        bounds={"adx": PERCENT, "plus_di": PERCENT, "minus_di": PERCENT},
     ),
     IndicatorSpec(
         "stochastic", "Stochastic Oscillator",
@@ -92,11 +96,13 @@ _DECLARED = (
         "Place of the close in the range of the last bars, smoothed (k), and the mean of k (d), 0 to 100; a range of "
         "zero gives 0. Both start when d does.",
         "Lane, Lane's Stochastics (1984); TA-Lib STOCH with simple means",
+        bounds={"k": PERCENT, "d": PERCENT},
     ),
     IndicatorSpec(
         "williamsr", "Williams %R", (period(14),), SINGLE, RANGE, lookback(-1),
         "Distance of the close from the highest high in the range of the last bars, -100 to 0; no range gives 0.",
         "Williams, How I Made One Million Dollars (1973); TA-Lib WILLR",
+        bounds={"value": Bounds(-100, 0)},
     ),
     IndicatorSpec(
         "cci", "Commodity Channel Index", (period(20),), SINGLE, RANGE, lookback(-1),
@@ -107,10 +113,11 @@ _DECLARED = (
         "mfi", "Money Flow Index", (period(14),), SINGLE, FLOW, lookback(),
         "RSI's idea with typical price times volume, 0 to 100; next to no flow gives 0.",
         "Quong and Soudack (1989); TA-Lib MFI",
+        bounds={"value": PERCENT},
     ),
     IndicatorSpec(
         "roc", "Rate of Change", (period(10, 1), SOURCE), SINGLE, CLOSE, lookback(),
-        "Change over `period` bars, in percent.", "TA-Lib ROC",
+        "Change over `period` bars, in percent.", "TA-Lib ROC", bounds={"value": Bounds(-100)},
     ),
     IndicatorSpec(
         "momentum", "Momentum", (period(10, 1), SOURCE), SINGLE, CLOSE, lookback(),
@@ -141,6 +148,7 @@ _DECLARED = (
         "aroon", "Aroon", (period(14),), ("up", "down", "oscillator"), ("high", "low"), lookback(),
         "How lately the highest high (up) and the lowest low (down) came, 0 to 100, and up minus down (oscillator).",
         "Chande, The Time Price Oscillator (1995); TA-Lib AROON",
+        bounds={"up": PERCENT, "down": PERCENT, "oscillator": Bounds(-100, 100)},
     ),
 )  # fmt: skip
 

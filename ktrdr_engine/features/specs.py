@@ -6,8 +6,9 @@ documentation and error messages read these fields, so nothing about a range is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard
 
 from ktrdr_engine.errors import did_you_mean
@@ -97,6 +98,27 @@ class Ordering:
         return Problem(None, found, self.text, f"Lower {self.smaller} or raise {self.larger}.")
 
 
+class Bounds(NamedTuple):
+    """Where the values of an output lie, both ends included; infinite where there is no end.
+
+    `high` may be the name of a parameter, whose value it then is.
+    """
+
+    low: float
+    high: float | str = math.inf
+
+    def of(self, values: Mapping[str, Value]) -> tuple[float, float]:
+        """Return both ends as numbers, for these parameters."""
+        return self.low, float(values[self.high] if isinstance(self.high, str) else self.high)
+
+    @property
+    def text(self) -> str:
+        """Say the bounds in words."""
+        if self.high == math.inf:
+            return f"{self.low:.4g} or more"
+        return f"{self.low:.4g} to {self.high if isinstance(self.high, str) else f'{self.high:.4g}'}"
+
+
 @dataclass(frozen=True, slots=True)
 class IndicatorSpec:
     """One indicator: what it reads, what it takes, what it gives.
@@ -109,6 +131,7 @@ class IndicatorSpec:
         lookback: Parameters, defaults filled in, to the number of leading NaN rows.
         formula: Where the formula stands.
         unsettled: It never forgets the bar it began with, so it must begin with the series' first one.
+        bounds: Where the values of an output lie, by its name; outputs that may have any value are left out.
     """
 
     name: str
@@ -121,6 +144,7 @@ class IndicatorSpec:
     formula: str
     orderings: tuple[Ordering, ...] = ()
     unsettled: bool = False
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
 
     def complete(self, parameters: Mapping[str, Value]) -> dict[str, Value]:
         """Return all parameters in declared order, defaults filled in, numbers of the declared kind."""

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from ktrdr_engine.errors import (
     DataError,
     DatasetBusy,
+    DependencyError,
     InputError,
     InvalidRequest,
     KtrdrError,
@@ -64,6 +65,7 @@ _KNOWN: Final[dict[str, type[KtrdrError]]] = {
         SourceNotInstalled,
         OperationConflict,
         DatasetBusy,
+        DependencyError,
         QueueFull,
     )
 }

@@ -28,6 +28,9 @@ def _indicator(spec: IndicatorSpec) -> Iterator[str]:
     yield f"{spec.title}. {spec.description}"
     yield from ("", f"Reads {', '.join(spec.inputs)}; gives {', '.join(spec.outputs)}. ")
     yield f"Warm-up with the defaults: {spec.warmup({})} bars. Formula: {spec.formula}."
+    if spec.bounds:
+        bounds = ", ".join(f"{output} {bounds.text}" for output, bounds in spec.bounds.items())
+        yield f"Never outside: {bounds}."
     if not spec.parameters:
         return
     yield from ("", "| parameter | default | allowed | meaning |", "|---|---|---|---|")

@@ -14,13 +14,14 @@ from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.errors import StrategyError
+from ktrdr_engine.features.fuzzy import membership
 from ktrdr_engine.features.indicators import compute
 from ktrdr_engine.features.plan import IndicatorPlan
 from ktrdr_engine.features.registry import INDICATORS
 from ktrdr_engine.features.rolling import window_sums
 from ktrdr_engine.features.specs import Value
 from tests.features.oracles import ORACLES as COMPOSED
-from tests.features.prices import flat_series, plans, random_series, series
+from tests.features.prices import flat_series, make_series, plans, random_series, series
 
 Column = NDArray[np.float64]
 Oracle = Callable[[BarSeries, dict[str, int]], tuple[Column, ...]]
@@ -308,3 +309,66 @@ def test_a_window_sums_to_what_is_in_it(values: list[float], period: int) -> Non
     expected = [math.fsum(values[i : i + period]) for i in range(len(values) - period + 1)]
     np.testing.assert_allclose(sums, expected, rtol=1e-9, atol=1e-6)
     assert len(sums) == len(expected)
+
+
+def scaled(prices: BarSeries, price: float, volume: float) -> BarSeries:
+    table = {name: getattr(prices, name) * price for name in ("open", "high", "low", "close")}
+    table |= {"timestamp": prices.timestamp, "volume": prices.volume * volume}
+    return BarSeries.from_columns("TEST", prices.timeframe, table)
+
+
+BOUNDED = pytest.mark.parametrize("name", [spec.name for spec in INDICATORS.values() if spec.bounds])
+
+
+@BOUNDED
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_output_leaves_the_bounds_declared_for_it(name: str, data: st.DataObject) -> None:
+    prices = data.draw(series((2, 120)))
+    wild = scaled(prices, data.draw(st.sampled_from([1e-8, 1.0, 1e8])), data.draw(st.sampled_from([0.0, 1e-8, 1e3])))
+    plan = data.draw(plans(INDICATORS[name]))
+    values = plan.spec.complete(dict(plan.parameters))
+    for output, column in compute(plan, wild).items():
+        if bounds := plan.spec.bounds.get(output):
+            low, high = bounds.of(values)
+            known = column[plan.warmup :]
+            assert not np.isnan(known).any()
+            assert ((low <= known) & (known <= high)).all()
+
+
+@BOUNDED
+def test_only_rounding_is_cut_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, prices = IndicatorPlan("x", name), random_series(3_000)
+    clipped = compute(plan, prices)
+    monkeypatch.setattr(np, "clip", lambda column, low, high, out=None: column)
+    whole = compute(plan, prices)
+    for output, column in clipped.items():
+        if name != "fishertransform":  # which cuts off by its own formula
+            np.testing.assert_allclose(column, whole[output], rtol=1e-13, atol=1e-12)
+
+
+def test_closes_at_the_high_are_exactly_the_top_of_the_stochastic() -> None:
+    steps = np.tile([0.37, 0.11, 0.53, 0.29, 0.17], 40)
+    before = random_series(40, seed=3).close
+    close = np.concatenate([before, before[-1] + np.cumsum(steps)]).round(2)
+    bars = make_series(close, np.where(np.arange(len(close)) < 40, 0.004, 0.0), np.ones(len(close)))
+    beyond = ORACLES["stochastic"](bars, {"k_period": 14, "smooth_k": 3, "d_period": 3})
+    found = run("stochastic", bars)
+    for output, column in zip(("k", "d"), beyond, strict=True):
+        assert np.nanmax(column) > 100
+        assert np.nanmax(found[output]) == 100
+        assert (membership("trapezoidal", found[output][-100:], (60, 90, 100, 100)) == 1).all()
+
+
+def test_what_an_indicator_without_a_unit_says_does_not_depend_on_the_size_of_prices() -> None:
+    # A power of two changes no digit: what comes out differently took a small number for none.
+    prices = random_series(400)
+    free = (
+        "rsi stochastic williamsr cci mfi adx aroon roc bollingerbandwidth cmf volumeratio distancefromma "
+        "squeezeintensity rvi fishertransform"
+    )
+    for factor in (2.0**-27, 2.0**-40, 2.0**40):
+        for name in free.split():
+            there = run(name, scaled(prices, factor, 2.0**-10))
+            for output, column in run(name, prices).items():
+                np.testing.assert_allclose(there[output], column, rtol=1e-9, atol=1e-9)
