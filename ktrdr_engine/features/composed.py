@@ -16,6 +16,7 @@ from ktrdr_engine.features.formulas import Column, Formula, Values, source, tali
 from ktrdr_engine.features.rolling import window_means, window_sums
 from ktrdr_engine.features.supertrend import follow
 
+
 def _late(known: Column, rows: int) -> Column:
     """Return the last rows of a column with NaN before them."""
     column = np.full(rows, np.nan)

@@ -30,9 +30,7 @@ def _older(**functions: object) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize("function", ["STDDEV", "MFI"])
-def test_a_library_that_takes_small_prices_for_zero_is_refused(
-    monkeypatch: pytest.MonkeyPatch, function: str
-) -> None:
+def test_a_library_that_takes_small_prices_for_zero_is_refused(monkeypatch: pytest.MonkeyPatch, function: str) -> None:
     older = _older(**{function: lambda prices, *_: np.zeros(len(prices))})
     monkeypatch.setitem(sys.modules, "talib", older)
     with pytest.raises(DependencyError, match=r"TA-Lib 0\.6\.5 \(/elsewhere.*'TA-Lib>=0\.8,<1'") as refused:
