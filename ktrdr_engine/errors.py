@@ -197,10 +197,10 @@ def about(field: str, value: str | None) -> Iterator[None]:
         raise
 
 
-def nearest(word: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
-    """Return up to `limit` known words that `word` may have meant, best first, case ignored."""
+def nearest(word: str, known: Iterable[str], *, limit: int = 3, cutoff: float = 0.6) -> list[str]:
+    """Return up to `limit` known words at least `cutoff` alike (1: the same), best first, case ignored."""
     by_folded = {name.casefold(): name for name in known}
-    return [by_folded[hit] for hit in difflib.get_close_matches(word.casefold(), by_folded, n=limit)]
+    return [by_folded[hit] for hit in difflib.get_close_matches(word.casefold(), by_folded, n=limit, cutoff=cutoff)]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ktrdr_engine.errors import InvalidRequest, did_you_mean
+from ktrdr_engine.operations import mistakes
 
 _MISTAKES_SHOWN = 20
 _VALUE_WIDTH = 200
@@ -39,29 +40,36 @@ class OperationRequest(BaseModel):
             return cls.model_validate(dict(arguments))
         except ValidationError as error:
             found = error.errors(include_url=False)
-            mistakes = [cls._mistake(one) for one in found[:_MISTAKES_SHOWN]]
-            more = f"; and {len(found) - len(mistakes)} more" if len(found) > len(mistakes) else ""
+            told = [cls._mistake(one) for one in found[:_MISTAKES_SHOWN]]
+            more = f"; and {len(found) - len(told)} more" if len(found) > len(told) else ""
             raise InvalidRequest(
-                f"The {cls.noun} request is not valid: " + "; ".join(text for text, _ in mistakes) + more,
-                details={"errors": [details for _, details in mistakes]},
+                f"The {cls.noun} request is not valid: " + "; ".join(text for text, _ in told) + more,
+                details={"errors": [details for _, details in told]},
             ) from None
 
     @classmethod
     def _mistake(cls, error: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Return a mistake as a clause of the message, and as field, value and repair."""
+        name = str(error["loc"][0])
         field, value = ".".join(str(part) for part in error["loc"])[:_VALUE_WIDTH], error["input"]
         if error["type"] == "extra_forbidden":
-            repair = did_you_mean(field, cls.model_fields).strip()
+            repair = cls.unknown(field)
             text = f"unknown argument {field!r}: {repair}"
         elif error["type"] == "missing":
             value, repair = None, "give it"
             text = f"{field} is missing"
         else:
-            repair = f"{error['msg'][0].lower()}{error['msg'][1:]}"
-            if field in cls.hints:
-                repair += f" ({cls.hints[field]})"
-            text = f"{field}={repr(value)[:_VALUE_WIDTH]}: {repair}"
+            repair = mistakes.sentence(error, cls.model_json_schema()["properties"][name])
+            if name in cls.hints:
+                repair += f" ({cls.hints[name]})"
+            written = repr(value) if isinstance(value, str) else mistakes.shown(value)
+            text = f"{field}={written[:_VALUE_WIDTH]}: {repair}"
         return text, {"field": field, "value": _plain(value), "repair": repair}
+
+    @classmethod
+    def unknown(cls, field: str) -> str:
+        """Return what to do about a field there is not; a kind that knows other words for its own says more."""
+        return did_you_mean(field, cls.model_fields).strip()
 
 
 def refuse_booleans(value: object) -> object:

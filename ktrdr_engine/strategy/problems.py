@@ -20,11 +20,14 @@ from ktrdr_engine.strategy.document import Document, plain_scalar
 from ktrdr_engine.strategy.places import Path, Place, dotted_keys, place_of
 from ktrdr_engine.strategy.schema import FRACTION, StrategyConfig
 from ktrdr_engine.strategy.unsupported import FIELDS, VALUES
+from ktrdr_engine.vocabulary import STRATEGY_FIELDS, WITH_EACH_RUN, concept
 
 _SHOWN: Final = 40
 _KEPT: Final = 100
 _LONGEST: Final = 300
 _WIDEST: Final = 70
+_SURELY: Final = 0.85
+"""How alike two keys are that differ by a slip of the finger."""
 _RANGE: Final = {"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"}
 _NUMBER: Final = {"float_type", "int_type", "int_from_float", "int_parsing_size"}
 _MAPPING: Final = {"model_type", "model_attributes_type", "dict_type"}
@@ -146,9 +149,19 @@ def _unknown_key(path: Path) -> tuple[str, str]:
     if dotted in FIELDS:
         return "not supported yet", FIELDS[dotted] + "."
     key, known = str(path[-1]), place_of(StrategyConfig, path[:-1]).keys
-    if nearest(key, known):
+    if nearest(key, known, cutoff=_SURELY):
         return "unknown key", did_you_mean(key, known).strip()
     elsewhere = {path.rpartition(".")[2]: path for path in dotted_keys(StrategyConfig)}
+    if key in elsewhere:
+        return "unknown key here", f"Did you mean {elsewhere[key]}?"
+    if answer := concept(key):
+        return "unknown key", f"{answer}."
+    if key in WITH_EACH_RUN:
+        return "unknown key", "Leave it out: it is given with each backtest, dates with each training too."
+    if key in STRATEGY_FIELDS:
+        return "unknown key", f"Did you mean {STRATEGY_FIELDS[key]}?"
+    if nearest(key, known):
+        return "unknown key", did_you_mean(key, known).strip()
     if hits := nearest(key, elsewhere, limit=1):
         return "unknown key here", f"Did you mean {elsewhere[hits[0]]}?"
     return "unknown key", f"Known here: {', '.join(known)}."
