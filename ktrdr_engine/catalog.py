@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeVar
 
-from ktrdr_engine.errors import InputError, KtrdrError, did_you_mean
+from ktrdr_engine.errors import InputError, KtrdrError, did_you_mean, nearest
 
 RowT = TypeVar("RowT")
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class Catalog:
                 raise self.error(f"{self.kind}/{odd.name}: {odd.problem}", details={"name": name})
         raise self.error(
             f"No file {name!r} in {self.kind}/.{self._suggestion(wanted)}",
-            details={"name": name, "known": self.names()},
+            details={"name": name, "known": self.names(), "nearest": self._nearest(name)},
         )
 
     def bare(self, name: str) -> str:
@@ -134,6 +134,13 @@ class Catalog:
     def _suggestion(self, wanted: str) -> str:
         # Without suffixes, which would make every name look alike.
         return did_you_mean(self._without_suffix(wanted), {self._without_suffix(name) for name in self.names()})
+
+    def _nearest(self, name: str) -> str | None:
+        """Return the file's name that was probably meant, with a leading `<kind>/` where `name` has one."""
+        hits = nearest(self.bare(name), {self._without_suffix(known) for known in self.names()}, limit=1)
+        folder = f"{self.kind}/" if name.startswith(f"{self.kind}/") else ""
+        file = next((known for known in self.names() if hits and self._without_suffix(known) == hits[0]), None)
+        return f"{folder}{file}" if file else None
 
     def _without_suffix(self, name: str) -> str:
         suffix = next((suffix for suffix in self.suffixes if name.endswith(suffix)), "")

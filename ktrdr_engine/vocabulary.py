@@ -103,9 +103,7 @@ CONCEPTS: Final = (
         " minimum_commission fixed_commission fixed_fees comminfo",
         "A fee by share or order is not supported: commission is a fraction of each fill",
     ),
-    Concept(
-        "risk_free_rate risk_free rf", "A risk-free rate is not supported: Sharpe and Sortino ratios take it as 0"
-    ),
+    Concept("risk_free_rate risk_free rf", "A risk-free rate is not supported: Sharpe and Sortino ratios take it as 0"),
     Concept("tz timezone time_zone", "Dates are UTC; one with a time may carry its offset: 2024-01-02T09:30-05:00"),
     Concept("currency base_currency account_currency", "Currencies are not supported: money is in that of the prices"),
     Concept(
@@ -200,9 +198,12 @@ STRATEGY_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
 """What belongs to a strategy file, by the names that are given with requests."""
 
 WITH_EACH_RUN: Final = frozenset(
-    "start_date end_date start end from to fromdate todate date_range timerange commission commission_rate fee fees"
-    " slippage cash capital initial_capital initial_cash init_cash starting_capital".split()
-)
+    (
+        "start_date", "end_date", "start", "end", "from", "to", "fromdate", "todate", "date_range", "timerange",
+        "commission", "commission_rate", "fee", "fees", "slippage", "cash", "capital", "initial_capital",
+        "initial_cash", "init_cash", "starting_capital",
+    )
+)  # fmt: skip
 """What is given with each backtest or training, by the names that are written into strategies."""
 
 _ANSWERS: Final[Mapping[str, str]] = MappingProxyType(

@@ -7,8 +7,7 @@ instead: the published schemas forbid unknown keys, and a bad call gets every mi
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self, get_args
 
 from mcp.server.mcpserver import Context
@@ -18,13 +17,15 @@ from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
-from ktrdr_engine.errors import KtrdrError, did_you_mean
-from ktrdr_mcp.failures import crash_text, failure_text
+from ktrdr_engine.errors import KtrdrError
+from ktrdr_engine.operations.mistakes import UNKNOWN, expected, mended, sentence, shown
+from ktrdr_engine.vocabulary import called_here, unknown_argument
+from ktrdr_mcp.failures import crash_text, failure_text, repairs
 
 Schema = dict[str, Any]
 
-_VALUE_WIDTH = 80
 _UNKNOWN_SHOWN = 20
+_LONGEST_ARGUMENT = 60
 _NOT_IN_REPLIES = ("title", "description", "default", "format", "additionalProperties")
 
 
@@ -47,7 +48,7 @@ class StrictTool(Tool):
     """A tool that refuses what it does not know and whose failures say how to go on.
 
     Attributes:
-        example: A whole call that works, shown with every refused one.
+        example: A whole call that works, shown where a refused one holds nothing to repeat.
     """
 
     example: str
@@ -85,7 +86,7 @@ class StrictTool(Tool):
             return await super().run(arguments, context, convert_result)
         except UnexpectedToolError as error:
             if isinstance(error.__cause__, KtrdrError):
-                raise ToolError(failure_text(error.__cause__, self.name, self.example)) from error.__cause__
+                raise ToolError(self._failure(error.__cause__, arguments)) from error.__cause__
             raise UnexpectedToolError(crash_text(self.name)) from error.__cause__
         except ToolError as error:
             if isinstance(error.__cause__, ValidationError):
@@ -93,39 +94,73 @@ class StrictTool(Tool):
             raise
 
     def _refusal(self, arguments: dict[str, Any]) -> str:
-        unknown = [name for name in arguments if name not in self.parameters["properties"]]
-        count = len(unknown) + len(invalid := [*self._invalid(arguments)])
-        mistakes = [*self._unknown(unknown[:_UNKNOWN_SHOWN]), *invalid]
+        unknown = [name for name in arguments if name not in self._properties]
+        invalid = dict(self._invalid(arguments))
+        told = [*self._unknown(unknown[:_UNKNOWN_SHOWN]), *invalid.values()]
+        count = len(unknown) + len(invalid)
         return "\n".join(
             [
                 f"{self.name} was not run: {count} argument{'s' * (count != 1)} to repair.",
-                *(f"- {mistake}" for mistake in mistakes),
-                f"Call it again, for example: {self.example}",
+                *(f"- {mistake}" for mistake in told),
+                f"Call it again, for example: {self._call(self._repaired(arguments, invalid))}",
             ]
         )
 
+    @property
+    def _properties(self) -> Mapping[str, Schema]:
+        properties: Mapping[str, Schema] = self.parameters["properties"]
+        return properties
+
     def _unknown(self, names: Iterable[str]) -> Iterator[str]:
         for name in names:
-            yield f"{_short(name)}: unknown argument.{did_you_mean(name[:_VALUE_WIDTH], self.parameters['properties'])}"
+            yield f"{shown(name)}: unknown argument. {unknown_argument(name, self._properties)}"
 
-    def _invalid(self, arguments: dict[str, Any]) -> Iterator[str]:
+    def _invalid(self, arguments: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield each refused argument with what is wrong with it; the first mistake of each counts."""
         try:
             self.fn_metadata.validate_arguments(arguments)
         except ValidationError as refused:
-            seen: set[str] = set()
-            for error in refused.errors(include_url=False, include_context=False):
+            found = refused.errors(include_url=False, include_context=False)
+            for error in reversed(list({str(error["loc"][0]): error for error in reversed(found)}.values())):
                 name = str(error["loc"][0])
-                if name not in seen:
-                    seen.add(name)
-                    yield self._mistake(name, error["type"], arguments.get(name))
+                yield name, self._mistake(name, error, arguments.get(name))
 
-    def _mistake(self, name: str, kind: str, value: object) -> str:
-        schema = self.parameters["properties"][name]
+    def _mistake(self, name: str, error: Mapping[str, Any], value: object) -> str:
+        schema = self._properties[name]
         about = f": {schema['description']}" if "description" in schema else ""
-        if kind == "missing":
+        if error["type"] == "missing":
             return f"{name}: missing, expected {expected(schema)}{about}"
-        hint = _hint(value, schema) if isinstance(value, str) else ""
-        return f"{name}={_short(value)}: expected {expected(schema)}{about}.{hint}"
+        about = "" if error["type"] == "value_error" else about
+        return f"{name}={shown(value)}: {sentence({**error, 'input': value}, schema)}{about}."
+
+    def _repaired(self, arguments: Mapping[str, Any], refused: Iterable[str]) -> dict[str, Any]:
+        """Return the caller's own arguments, mended where that is safe, `UNKNOWN` where the caller has to say more."""
+        given = {name: value for name, value in arguments.items() if name in self._properties}
+        for name, value in arguments.items():
+            if name not in self._properties and (meant := called_here(name, self._properties)):
+                given.setdefault(meant, value)
+        wrong = {name for name in refused if name in arguments}
+        repaired = {
+            name: mended(value, self._properties[name]) if name in wrong else value for name, value in given.items()
+        }
+        missing = {name: UNKNOWN for name in self.parameters.get("required", ()) if name not in repaired}
+        return {**repaired, **missing}
+
+    def _call(self, arguments: Mapping[str, Any]) -> str:
+        """Return a call as text; the tool's own example where nothing is left of the caller's."""
+        named = {name: arguments[name] for name in self._properties if name in arguments}
+        if all(value is UNKNOWN for value in named.values()):
+            return self.example
+        return f"{self.name}({', '.join(f'{name}={_argument(value)}' for name, value in named.items())})"
+
+    def _failure(self, error: KtrdrError, arguments: Mapping[str, Any]) -> str:
+        """Return what the engine said and the way on: the caller's call with what the engine named mended."""
+        mends = {name: value for name, value in repairs(error).items() if name in self._properties}
+        return failure_text(error, self.name, self._call({**arguments, **mends}) if mends else None)
+
+
+def _argument(value: object) -> str:
+    return "..." if value is UNKNOWN or (isinstance(value, str) and len(value) > _LONGEST_ARGUMENT) else shown(value)
 
 
 def closed(schema: Schema) -> Schema:
@@ -160,65 +195,3 @@ def _brief(schema: Any) -> Any:
     if options and all(option.keys() == {"type"} for option in options):
         return {"type": [option["type"] for option in options]}
     return {key: _brief(value) for key, value in schema.items()}
-
-
-def expected(schema: Schema) -> str:
-    """Say in words what a property takes: its type, range, choices, an example."""
-    words = [_kind(option) for option in _options(schema)]
-    example = f", for example {_short(schema['examples'][0])}" if schema.get("examples") else ""
-    return " or ".join(dict.fromkeys(words)) + example
-
-
-def _hint(text: str, schema: Schema) -> str:
-    if any(option.get("type") == "array" for option in _options(schema)):
-        return f" Did you mean [{_short(text)}]?"
-    return did_you_mean(text, _choices(schema))
-
-
-def _options(schema: Schema) -> list[Schema]:
-    return [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
-
-
-def _choices(schema: Schema) -> list[str]:
-    return [str(choice) for option in _options(schema) for choice in option.get("enum", ())]
-
-
-def _kind(schema: Schema) -> str:
-    if "enum" in schema:
-        return "one of " + ", ".join(str(choice) for choice in schema["enum"])
-    if schema.get("type") == "string":
-        return "text" + _text_limits(schema)
-    if schema.get("type") == "array":
-        return f"a list of {schema['minItems']} to {schema['maxItems']} values" if "maxItems" in schema else "a list"
-    noun = {"number": "a finite number", "integer": "a whole number", "boolean": "true or false"}
-    return noun.get(schema.get("type", ""), "a value") + _range(schema)
-
-
-def _text_limits(schema: Schema) -> str:
-    low, high = schema.get("minLength", 0), schema.get("maxLength")
-    limits = [f"{low} to {high} characters"] if high is not None else []
-    limits += [f"matching {schema['pattern']}"] if "pattern" in schema else []
-    return f" ({', '.join(limits)})" if limits else ""
-
-
-def _range(schema: Schema) -> str:
-    low, high = schema.get("minimum"), schema.get("maximum")
-    if low is not None and high is not None:
-        return f" from {_figure(low)} to {_figure(high)}"
-    bounds = {
-        "minimum": "at least",
-        "exclusiveMinimum": "above",
-        "maximum": "at most",
-        "exclusiveMaximum": "below",
-    }
-    parts = [f"{words} {_figure(schema[key])}" for key, words in bounds.items() if key in schema]
-    return " " + ", ".join(parts) if parts else ""
-
-
-def _figure(number: float) -> str:
-    return str(number) if isinstance(number, int) else f"{number:g}"
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    return text if len(text) <= _VALUE_WIDTH else text[:_VALUE_WIDTH] + "..."

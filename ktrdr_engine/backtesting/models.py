@@ -15,6 +15,7 @@ from ktrdr_engine.bars.dates import parse_range
 from ktrdr_engine.fields import FirstDate, LastDate, ModelPath, StrategyPath, Symbol, TimeframeName
 from ktrdr_engine.operations.requests import OperationRequest, refuse_booleans
 from ktrdr_engine.provenance import Provenance
+from ktrdr_engine.vocabulary import unknown_argument
 
 Capital = Annotated[
     float,
@@ -48,6 +49,11 @@ class BacktestRequest(OperationRequest):
     initial_capital: Capital = DEFAULT_CAPITAL
     commission: CostRate = DEFAULT_COMMISSION
     slippage: CostRate = DEFAULT_SLIPPAGE
+
+    @classmethod
+    def unknown(cls, field: str) -> str:
+        """Return what to do about a field there is not, by what other programs mean by it."""
+        return unknown_argument(field, cls.model_fields)
 
     def range_ns(self) -> tuple[int, int]:
         """Return the requested first and last moment, int64 ns UTC, both inclusive.

@@ -47,5 +47,8 @@ def _no_bars(series: BarSeries, start_ns: int | None, end_ns: int | None) -> Dat
     return DataError(
         f"{series.symbol} {series.timeframe} has no bars from {asked[0]} to {asked[1].replace('first', 'last')}. "
         f"Available: {available[0]} to {available[1]}.",
-        details={"available": {"start": available[0], "end": available[1]}},
+        details={
+            "available": {"start": available[0], "end": available[1]},
+            "mended": {"start_date": available[0], "end_date": available[1]},
+        },
     )

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from ktrdr_engine.fields import TimeframeName
 from ktrdr_engine.operations.requests import OperationRequest
 from ktrdr_engine.symbols import canonical_symbol
+from ktrdr_engine.vocabulary import unknown_argument
 
 
 def _checked_symbol(symbol: str) -> str:
@@ -39,6 +40,11 @@ class LoadRequest(OperationRequest):
     end_date: ToDate = None
     path: ImportPath = None
     on_conflict: OnConflict = "keep"
+
+    @classmethod
+    def unknown(cls, field: str) -> str:
+        """Return what to do about a field there is not, by what other programs mean by it."""
+        return unknown_argument(field, cls.model_fields)
 
     @property
     def stored_symbol(self) -> str:

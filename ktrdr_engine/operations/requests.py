@@ -62,7 +62,7 @@ class OperationRequest(BaseModel):
             repair = mistakes.sentence(error, cls.model_json_schema()["properties"][name])
             if name in cls.hints:
                 repair += f" ({cls.hints[name]})"
-            written = repr(value) if isinstance(value, str) else mistakes.shown(value)
+            written = mistakes.shown(value) if value is None or isinstance(value, bool) else repr(value)
             text = f"{field}={written[:_VALUE_WIDTH]}: {repair}"
         return text, {"field": field, "value": _plain(value), "repair": repair}
 

@@ -11,6 +11,7 @@ from ktrdr_engine.bars.dates import parse_range
 from ktrdr_engine.fields import FirstDate, LastDate, StrategyPath, SymbolName
 from ktrdr_engine.operations.requests import OperationRequest, refuse_booleans
 from ktrdr_engine.provenance import Provenance
+from ktrdr_engine.vocabulary import unknown_argument
 
 # Short on purpose: what stands in a tool's schema costs every client context.
 Symbols = Annotated[
@@ -45,6 +46,11 @@ class TrainingRequest(OperationRequest):
     end_date: LastDate
     model_name: ModelName = None
     seed: Seed = None
+
+    @classmethod
+    def unknown(cls, field: str) -> str:
+        """Return what to do about a field there is not, by what other programs mean by it."""
+        return unknown_argument(field, cls.model_fields)
 
     def range_ns(self) -> tuple[int, int]:
         """Return the requested first and last moment, int64 ns UTC, both inclusive.

@@ -11,8 +11,8 @@ import anyio
 from mcp_types import Tool
 
 from ktrdr_engine.composition import open_application
+from ktrdr_engine.operations.mistakes import expected
 from ktrdr_engine.settings import Settings
-from ktrdr_mcp.arguments import expected
 from ktrdr_mcp.server import create_server
 from scripts.reference.words import heading, paragraph, table
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ktrdr_engine.bars.dates import format_stamp, parse_bound, parse_stamp
+from ktrdr_engine.bars.dates import format_stamp, meant_dates, parse_bound, parse_stamp
 from ktrdr_engine.errors import InvalidRequest
 
 NOON = int(datetime(2024, 12, 31, 12, tzinfo=UTC).timestamp()) * 1_000_000_000
@@ -58,10 +58,10 @@ def test_a_time_is_that_instant_and_utc_when_it_has_no_zone(text: str, end: bool
         "٢٠٢٤-12-31",
     ],
 )
-def test_what_is_no_iso_date_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(InvalidRequest, match="Write 2024-12-31 or 2024-12-31T15:30:00Z") as caught:
+def test_what_is_no_iso_date_is_refused_with_how_one_is_written(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"Write YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ|Did you mean") as caught:
         parse_bound(text, end=True)
-    assert caught.value.details == {"field": "end_date", "value": text}
+    assert (caught.value.details["field"], caught.value.details["value"]) == ("end_date", text)
 
 
 @pytest.mark.parametrize("text", ["1677-12-31", "2262-01-01", "9999-12-31"])
@@ -86,3 +86,36 @@ def test_what_is_written_is_read_back(moment: datetime) -> None:
 )
 def test_a_stamp_is_written_to_the_second_unless_it_is_finer(nanoseconds: int, text: str) -> None:
     assert format_stamp(nanoseconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("31.12.2024", ["2024-12-31"], ["2024-12-31"]),
+        ("12/31/2024", ["2024-12-31"], ["2024-12-31"]),
+        ("31/12/2024", ["2024-12-31"], ["2024-12-31"]),
+        ("01/02/2017", ["2017-02-01", "2017-01-02"], ["2017-02-01", "2017-01-02"]),
+        ("01.02.2017", ["2017-02-01"], ["2017-02-01"]),
+        ("20241231", ["2024-12-31"], ["2024-12-31"]),
+        ("2024/1/2", ["2024-01-02"], ["2024-01-02"]),
+        ("2024-02-30", ["2024-02-29"], ["2024-02-29"]),
+        ("2024", ["2024-01-01"], ["2024-12-31"]),
+        ("2023-02", ["2023-02-01"], ["2023-02-28"]),
+        ("yesterday", [], []),
+        ("1735646400", [], []),
+        ("2024-13-01", [], []),
+        ("24-01-02", [], []),
+        ("", [], []),
+    ],
+)
+def test_a_date_in_another_notation_is_offered_as_the_date_or_the_dates_it_means(
+    text: str, first: list[str], last: list[str]
+) -> None:
+    assert (meant_dates(text, end=False), meant_dates(text, end=True)) == (first, last)
+
+
+def test_only_one_meaning_is_taken_for_the_repair() -> None:
+    for text, mended in (("01/02/2017", None), ("13/02/2017", {"end_date": "2017-02-13"})):
+        with pytest.raises(InvalidRequest) as caught:
+            parse_bound(text, end=True)
+        assert caught.value.details.get("mended") == mended

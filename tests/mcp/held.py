@@ -75,7 +75,10 @@ class HeldBacktesting(ServiceOrchestrator[BacktestRequest, BacktestRequest, Back
     def prepare(self, request: BacktestRequest) -> BacktestRequest:
         request.range_ns()
         if request.symbol not in SYMBOLS:
-            raise DataError(f"No prices for symbol {request.symbol!r}.{did_you_mean(request.symbol, SYMBOLS)}")
+            raise DataError(
+                f"No prices for symbol {request.symbol!r}.{did_you_mean(request.symbol, SYMBOLS)}",
+                details={"field": "symbol", "value": request.symbol, "known": SYMBOLS},
+            )
         if request.symbol == "SLOW":
             print("checking", file=sys.stderr, flush=True)
             self.release.wait()

@@ -9,9 +9,11 @@ from mcp.server import MCPServer
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, BeforeValidator, Field
 
-from ktrdr_engine.errors import StorageError, WorkerUnavailable
+from ktrdr_engine.datasets.models import LoadRequest
+from ktrdr_engine.errors import InvalidRequest, StorageError, WorkerUnavailable
+from ktrdr_engine.operations.mistakes import expected
 from ktrdr_engine.operations.requests import refuse_booleans
-from ktrdr_mcp.arguments import StrictTool, expected, lean
+from ktrdr_mcp.arguments import StrictTool, lean
 from tests.mcp.conftest import Session, backtest_of, text_of
 
 
@@ -45,7 +47,10 @@ async def test_all_mistakes_come_at_once_with_what_was_expected_and_an_example(s
     assert "slippage=true" in refusal
     assert "strategy_config_path: missing" in refusal
     assert "start_date: missing" in refusal
-    assert 'start_backtest(symbol="EURUSD"' in refusal
+    assert refusal.splitlines()[-1] == (
+        'Call it again, for example: start_backtest(symbol="5", timeframe="1h", strategy_config_path=..., '
+        'start_date=..., end_date="2017-12-29", initial_capital=1, commission=..., slippage=...)'
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,6 +90,65 @@ async def test_a_value_out_of_range_is_answered_with_the_range(
 async def test_one_value_where_a_list_belongs_is_answered_with_the_list(session: Session) -> None:
     refusal = await session.refusal("compare_operations", operation_ids="op_a")
     assert 'Did you mean ["op_a"]?' in refusal
+
+
+@pytest.mark.parametrize(
+    ("change", "repeated"),
+    [
+        ({"ticker": "HELD"}, 'symbol="HELD"'),
+        ({"symbol": ["HELD"]}, 'symbol="HELD"'),
+        ({"capital": 5}, "initial_capital=5"),
+        ({"position_size": 5}, 'symbol="HELD"'),
+        ({"end_date": 2017}, 'end_date="2017"'),
+    ],
+)
+async def test_the_example_of_a_refusal_is_the_callers_own_call_mended(
+    session: Session, change: dict[str, Any], repeated: str
+) -> None:
+    arguments = {**backtest_of("HELD"), **change}
+    if "ticker" in change:
+        del arguments["symbol"]
+    example = (await session.refusal("start_backtest", **arguments)).splitlines()[-1]
+    assert repeated in example
+    assert "position_size" not in example
+    assert "EURUSD" not in example
+
+
+@pytest.mark.parametrize(
+    ("change", "mended"),
+    [
+        ({"start_date": "02.01.2017"}, 'start_date="2017-01-02"'),
+        ({"start_date": "soon"}, "start_date=..."),
+        ({"end_date": "2017"}, 'end_date="2017-12-31"'),
+        ({"symbol": "QUIK"}, 'symbol="QUICK"'),
+        ({"symbol": "TSLA"}, "symbol=..."),
+        ({"start_date": "2017-12-29", "end_date": "2017-01-02"}, 'start_date="2017-01-02", end_date="2017-12-29"'),
+    ],
+)
+async def test_what_the_engine_refuses_is_never_repeated_in_the_example(
+    session: Session, change: dict[str, Any], mended: str
+) -> None:
+    example = (await session.refusal("start_backtest", **{**backtest_of("HELD"), **change})).splitlines()[-1]
+    assert mended in example
+    assert not any(f'"{value}"' in example for value in change.values()) or "start_date" in mended
+    assert 'strategy_config_path="' in example
+
+
+async def test_a_number_beyond_its_range_is_brought_to_the_end_of_it(session: Session) -> None:
+    assert "list_operations(limit=100)" in await session.refusal("list_operations", limit=500)
+
+
+async def test_a_symbol_without_prices_is_answered_with_how_to_bring_them(session: Session) -> None:
+    refusal = await session.refusal("start_backtest", **backtest_of("TSLA"))
+    assert "list_datasets" in refusal
+    assert 'load_data(symbol="TSLA"' in refusal
+
+
+async def test_a_validators_own_sentence_reaches_the_client(session: Session) -> None:
+    refusal = await session.refusal("load_data", symbol="a b\n", timeframe="1d", source="yahoo")
+    with pytest.raises(InvalidRequest) as caught:
+        LoadRequest.parse({"symbol": "a b\n", "timeframe": "1d", "source": "yahoo"})
+    assert caught.value.details["errors"][0]["repair"] in refusal
 
 
 async def test_numbers_in_text_are_understood(session: Session) -> None:
@@ -183,7 +247,7 @@ def test_a_lean_schema_keeps_properties_that_are_called_like_keywords() -> None:
         ({"type": "string", "pattern": "^a$"}, "text (matching ^a$)"),
         (
             {"type": "string", "minLength": 1, "maxLength": 2, "examples": ["a"]},
-            'text (1 to 2 characters), for example "a"',
+            "text (1 to 2 characters)",
         ),
         ({"type": "array"}, "a list"),
         ({"type": "array", "minItems": 2, "maxItems": 10}, "a list of 2 to 10 values"),

@@ -365,3 +365,25 @@ def test_a_key_with_a_line_break_keeps_the_message_in_its_lines(complete: dict[s
     complete["a\nb"] = 1
     with pytest.raises(StrategyError, match=r"\n- 'a\\nb' = 1: unknown key"):
         check_mapping(complete, "s.yaml")
+
+
+@pytest.mark.parametrize(
+    ("place", "about"),
+    [
+        ("execution/position_size", "Sizing"), ("execution/size", "Sizing"), ("execution/time_stop", "Time stops"),
+        ("execution/max_holding_bars", "Time stops"), ("execution/entry", "Limit and stop entries"),
+        ("execution/order_type", "Limit and stop entries"), ("execution/max_leverage", "Leverage"),
+        ("execution/pyramiding", "Adding to a position"), ("decisions/short_only", "Short-only"),
+        ("decisions/cooldown", "min_signal_separation"), ("portfolio", "A portfolio"), ("universe", "A portfolio"),
+        ("entry_rules", "fuzzy_rules"), ("commission", "given with each backtest"), ("trading_hours", "Hours"),
+        ("execution/atr_stop", "Stops in ATR"), ("training/validation_split", "data_split"),
+        ("training/class_weights", "fixed here"), ("minimal_roi", "take_profit"), ("warmup", "history_required"),
+    ],
+)  # fmt: skip
+def test_what_other_backtesters_have_is_answered_by_what_is_so_here(
+    complete: dict[str, Any], place: str, about: str
+) -> None:
+    edit(complete, place, 1)
+    (found,) = mistakes(complete).values()
+    assert about in found
+    assert "Did you mean" not in found or "history_required" in found
