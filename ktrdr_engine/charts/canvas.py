@@ -20,6 +20,7 @@ from ktrdr_engine.metrics.wording import axis_label, decimal
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
     from PIL import Image
 
 WIDTH: Final = 1_200
@@ -31,6 +32,8 @@ _DPI: Final = 144
 _COLUMNS: Final = 1_000  # pixels that a line has to itself
 _MAX_BYTES: Final = 200_000
 _MANY_TIMES: Final = 8
+_FEWEST: Final = 20  # characters that a text is not made shorter than
+_FEW_MONTHS: Final = 200 * 86_400_000_000_000
 
 
 class Canvas:
@@ -60,12 +63,12 @@ class Canvas:
             self._dress(pane)
 
     def head(self, title: str, below: str) -> None:
-        """Write what the picture is about above it, and one line of facts below that."""
-        self.figure.suptitle(
-            plain(title), x=0.012, ha="left", color=self.theme.ink, fontsize=LARGE, fontweight="bold", parse_math=False
+        """Write what the picture is about above it, and a line of facts below; what is too long loses its middle."""
+        above = self.figure.suptitle(
+            title, x=0.012, ha="left", color=self.theme.ink, fontsize=LARGE, fontweight="bold", parse_math=False
         )
-        self.panes[0].annotate(
-            plain(below),
+        facts = self.panes[0].annotate(
+            below,
             (0.012, 1),
             xycoords=("figure fraction", "axes fraction"),
             xytext=(0, 26),
@@ -74,6 +77,8 @@ class Canvas:
             fontsize=SMALL,
             parse_math=False,
         )
+        for text in (above, facts):
+            _fit(text, WIDTH * 0.976)
 
     def label(self, pane: Axes, text: str) -> None:
         """Write above a pane what it shows."""
@@ -87,21 +92,33 @@ class Canvas:
             labelcolor=self.theme.ink, handlelength=1.6, columnspacing=1.4, borderaxespad=0, borderpad=0.25, **extra,
         )  # fmt: skip
 
+    def say(self, pane: Axes, text: str) -> None:
+        """Write into the middle of a pane why there is nothing to see in it."""
+        pane.text(
+            0.5, 0.5, plain(text), transform=pane.transAxes, ha="center", va="center", color=self.theme.quiet,
+            fontsize=NORMAL, parse_math=False,
+        )  # fmt: skip
+
     def line(self, pane: Axes, stamps: NDArray[np.int64], values: NDArray[np.float64], **style: Any) -> None:
-        """Draw a line over time, however long: of each pixel column its extremes."""
+        """Draw a line over time, however long: of each pixel column its extremes; of a single bar a dot."""
         chosen = extremes(values, _COLUMNS)
+        if len(chosen) == 1:
+            style |= {"marker": "o", "markersize": 4}
         pane.plot(dates(stamps[chosen]), values[chosen], **style)
 
-    def time_axis(self, pane: Axes) -> None:
-        """Give a pane dates in UTC, as few as are readable."""
+    def time_axis(self, pane: Axes, stamps: NDArray[np.int64]) -> None:
+        """Give a pane dates in UTC, as few as are readable; below it stands what all of the stamps have in common."""
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
         locator = AutoDateLocator(tz=UTC, minticks=4, maxticks=8)  # type: ignore[no-untyped-call]  # matplotlib leaves it untyped
         pane.xaxis.set_major_locator(locator)
-        formatter = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]  # as above
+        formatter = ConciseDateFormatter(locator, tz=UTC, show_offset=False)  # type: ignore[no-untyped-call]  # as above
         pane.xaxis.set_major_formatter(formatter)
-        pane.set_xlabel("UTC", color=self.theme.quiet, fontsize=SMALL, loc="right", labelpad=1)
-        pane.xaxis.get_offset_text().set(color=self.theme.quiet, fontsize=SMALL)
+        first, last = dates(stamps[[0, -1]]).tolist()
+        if first == last:
+            pane.set_xlim(first - 0.5, last + 0.5)
+        below = f"{common_date(int(stamps[0]), int(stamps[-1]))} UTC".strip()
+        pane.set_xlabel(below, color=self.theme.quiet, fontsize=SMALL, loc="right", labelpad=1)
 
     def numbers(
         self, pane: Axes, *, axis: Literal["x", "y"] = "y", unit: Literal["", "%"] = "", whole: bool = False
@@ -149,6 +166,33 @@ class Canvas:
 def dates(stamps: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return ns UTC as matplotlib counts time: days since 1970."""
     return stamps / 86_400e9
+
+
+def common_date(first: int, last: int) -> str:
+    """Return the day, month, year or years that two instants, ns UTC, share; of many years nothing: ticks say them."""
+    start, end = (str(np.datetime64(stamp, "ns").astype("datetime64[D]")) for stamp in (first, last))
+    for shared in (10, 7, 4):
+        if start[:shared] == end[:shared]:
+            return start[:shared]
+    return f"{start[:4]} to {end[:4]}" if last - first < _FEW_MONTHS else ""
+
+
+def shortened(text: str, most: int) -> str:
+    """Return `text` in at most so many characters, its middle left out where it has more."""
+    if len(text) <= most:
+        return text
+    kept = most - len(" ... ")
+    return f"{text[: kept - kept // 2]} ... {text[len(text) - kept // 2 :]}"
+
+
+def _fit(text: Text, room: float) -> None:
+    """Shorten a text until it takes at most so many pixels."""
+    whole = plain(text.get_text())
+    most = len(whole)
+    text.set_text(whole)
+    while most > _FEWEST and (width := text.get_window_extent().width) > room:
+        most = max(_FEWEST, min(most - 1, int(most * room / width)))
+        text.set_text(shortened(whole, most))
 
 
 def spans_many_times(*lines: NDArray[np.float64]) -> bool:

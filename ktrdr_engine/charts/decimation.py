@@ -30,7 +30,7 @@ def extremes(values: NDArray[np.float64], columns: int) -> NDArray[np.intp]:
 
 
 def one_each(positions: NDArray[np.float64], columns: int) -> NDArray[np.intp]:
-    """Return the indices of the first value in each of `columns` equal parts of the range that `positions` span.
+    """Return the indices of the first value in each of `columns` equal parts of what `positions` span, and the last.
 
     Args:
         positions: (n,) in any order.
@@ -38,6 +38,9 @@ def one_each(positions: NDArray[np.float64], columns: int) -> NDArray[np.intp]:
     """
     if len(positions) <= 1:
         return np.arange(len(positions))
-    first, last = positions.min(), positions.max()
-    parts = ((positions - first) / max(last - first, 1) * columns).astype(np.int64)
+    first = positions.min()
+    span = positions.max() - first
+    parts = np.zeros(len(positions), np.int64)
+    if span > 0:
+        parts = ((positions - first) / span * columns).astype(np.int64)
     return np.sort(np.unique(parts, return_index=True)[1])

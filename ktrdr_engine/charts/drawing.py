@@ -78,6 +78,9 @@ def _nothing_for(subject: Subject, kind: ChartKind, kinds: tuple[ChartKind, ...]
     what = f"{operation.operation_id} ({operation.operation_type}, {operation.status})"
     details = {"field": "kind", "value": kind, "known": list(kinds)}
     if kinds:
-        return InvalidRequest(f"{what} has nothing for kind={kind!r}: it can show {', '.join(kinds)}.", details=details)
+        why = "no trade was closed; " if kind == "trades" and subject.run is not None else ""
+        return InvalidRequest(
+            f"{what} has nothing for kind={kind!r}: {why}it can show {', '.join(kinds)}.", details=details
+        )
     later = "" if operation.status.is_final else " yet"
     return NothingToShow(f"{what} has nothing for kind={kind!r}: it can show no chart{later}.", details=details)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ktrdr_engine.charts.canvas import SMALL, Canvas
-from ktrdr_engine.charts.decimation import one_each
 from ktrdr_engine.charts.run import Run, Trades
 from ktrdr_engine.charts.theme import Theme
 from ktrdr_engine.charts.wording import extent, period, sentence, trading
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _POINTS: Final = 2_000
+_HEXAGONS: Final = (90, 30)
+_FAINTEST: Final = 0.35  # of the colour, for a single trade: it has to be seen
 _BINS: Final = 40
 _FEWEST_BINS: Final = 12
 
@@ -72,29 +74,69 @@ def _distribution(canvas: Canvas, pane: Axes, trades: Trades) -> None:
     pane.axvline(median, color=theme.ink, linewidth=1.2, linestyle=(0, (4, 2)), label=f"median {change(median)}")
     pane.set_ylabel("trades", color=theme.quiet, fontsize=SMALL)
     canvas.numbers(pane, axis="x", unit="%")
-    canvas.numbers(pane)
+    canvas.numbers(pane, whole=True)
     canvas.legend(pane)
 
 
 def _excursions(canvas: Canvas, pane: Axes, trades: Trades) -> None:
     theme = canvas.theme
     assert trades.mae is not None
-    canvas.label(pane, "Largest loss on the way (MAE) and return of each trade")
-    shown = one_each(trades.gain, _POINTS) if len(trades) > _POINTS else np.arange(len(trades))
-    worst, gain = trades.mae[shown], trades.gain[shown]
+    is_many = len(trades) > _POINTS
+    canvas.label(
+        pane,
+        f"Largest loss on the way (MAE) and return of {f'all {len(trades):,} trades' if is_many else 'each trade'}",
+    )
+    worst, gain = trades.mae, trades.gain
+    whole = (*_reach(worst), *_reach(gain))
     for label, chosen, marker, colour in (
         ("gained", gain > 0, "o", theme.gain),
         ("lost", gain <= 0, "X", theme.loss),
     ):
+        if is_many:
+            if chosen.any():
+                _density(pane, worst[chosen], gain[chosen], extent=whole, colour=colour, label=label, theme=theme)
+            continue
         pane.scatter(
             worst[chosen], gain[chosen], s=16, marker=marker, color=colour, linewidths=0, alpha=0.8, label=label
         )
     pane.axhline(0, color=theme.quiet, linewidth=0.7)
-    pane.set_xlabel("MAE, share of the entry", color=theme.quiet, fontsize=SMALL, loc="right", labelpad=1)
+    pane.set_xlabel(
+        "MAE, share of the entry" + "; stronger: more trades" * is_many,
+        color=theme.quiet,
+        fontsize=SMALL,
+        loc="right",
+        labelpad=1,
+    )
     pane.set_ylabel("return", color=theme.quiet, fontsize=SMALL)
     canvas.numbers(pane, axis="x", unit="%")
     canvas.numbers(pane, unit="%")
     canvas.legend(pane)
+
+
+def _reach(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the lowest and the highest value, with a little room where they are the same."""
+    low, high = float(values.min()), float(values.max())
+    room = 0.0 if low < high else abs(low) / 100 or 0.001
+    return low - room, high + room
+
+
+def _density(
+    pane: Axes,
+    across: NDArray[np.float64],
+    up: NDArray[np.float64],
+    *,
+    extent: tuple[float, float, float, float],
+    colour: str,
+    label: str,
+    theme: Theme,
+) -> None:
+    """Draw points too many to be told apart: hexagons, the stronger the more points they hold (logarithmic)."""
+    from matplotlib.colors import LinearSegmentedColormap, to_hex
+
+    faint = LinearSegmentedColormap.from_list(label, [theme.middle, colour])
+    strength = LinearSegmentedColormap.from_list(label, [to_hex(faint(_FAINTEST)), colour])
+    pane.hexbin(across, up, gridsize=_HEXAGONS, mincnt=1, bins="log", cmap=strength, linewidths=0.1, extent=extent)
+    pane.scatter([], [], marker="h", color=colour, label=label)
 
 
 def _reasons(canvas: Canvas, pane: Axes, trades: Trades) -> None:

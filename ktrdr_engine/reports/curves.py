@@ -12,7 +12,7 @@ from ktrdr_engine.charts.canvas import spans_many_times
 from ktrdr_engine.charts.decimation import extremes
 from ktrdr_engine.charts.epochs import Epochs
 from ktrdr_engine.charts.run import Run, Scope
-from ktrdr_engine.charts.training import panes_of, words_on
+from ktrdr_engine.charts.training import baseline_words, curve_name, panes_of, words_on
 from ktrdr_engine.charts.wording import outcome, sentence, worst
 from ktrdr_engine.metrics import ratios
 from ktrdr_engine.metrics.curve import EquityCurve, measure
@@ -123,12 +123,16 @@ def learning(epochs: Epochs) -> list[Figure]:
     figures = []
     for number, (title, curves) in enumerate(panes_of(epochs)):
         lines = tuple(
-            _line(name.replace("_", " "), epochs.epoch, values, roles[row % len(roles)], dashed=bool(row % 2))
+            _line(curve_name(name), epochs.epoch, values, roles[row % len(roles)], dashed=bool(row % 2))
             for row, (name, values) in enumerate(curves.items())
         )
         unit: Literal["%", ""] = "%" if all(name.endswith("accuracy") for name in curves) else ""
         marks = () if epochs.best is None else ((float(epochs.best), f"best epoch {epochs.best}"),)
         words = words_on(curves, epochs)
+        if unit and epochs.baseline is not None:
+            level = np.full(2, epochs.baseline)
+            lines += (_line("majority baseline", epochs.epoch[[0, -1]], level, "quiet", dashed=True),)
+            words = f"{words} {baseline_words(epochs)}"
         figures.append(Figure(f"learning{number}", title, words, unit, lines, dated=False, marks=marks))
     return figures
 

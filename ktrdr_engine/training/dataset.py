@@ -34,6 +34,11 @@ class Rows(NamedTuple):
     stamps: NDArray[np.int64]
     known: NDArray[np.int64]
 
+    @property
+    def majority_share(self) -> float:
+        """The share of the most frequent label: the accuracy of always giving it."""
+        return float(np.bincount(self.labels).max() / len(self.labels))
+
 
 def labelled_rows(config: StrategyConfig, plan: FeaturePlan, market: Market, since: int | None = None) -> Rows:
     """Return the rows of one symbol whose features are finite and whose label is known.

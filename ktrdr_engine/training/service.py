@@ -83,6 +83,7 @@ class TrainingService(ServiceOrchestrator[TrainingRequest, TrainingJob, Training
             "seed": material.training.seed,
             "epochs": material.training.epochs,
             "rows": {part: len(rows.labels) for part, rows in material.rows.items()},
+            "majority_baseline": {part: rows.majority_share for part, rows in material.rows.items()},
         }
 
     def make_bridge(self, operation_id: str, job: TrainingJob) -> TrainingProgressBridge:

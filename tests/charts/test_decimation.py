@@ -40,3 +40,13 @@ def test_of_what_crowds_together_one_is_kept() -> None:
     assert one_each(np.array([0.0, 0.1, 0.2, 5.0, 9.9, 10.0]), 10).tolist() == [0, 3, 4, 5]
     assert one_each(np.array([7.0]), 10).tolist() == [0]
     assert one_each(np.array([7.0, 7.0]), 10).tolist() == [0]
+
+
+@given(scale=st.sampled_from([1e-8, 1e-3, 1.0, 1e6]), columns=st.integers(1, 200), seed=st.integers(0, 2**32 - 1))
+def test_however_small_the_range_as_many_are_kept(scale: float, columns: int, seed: int) -> None:
+    positions = np.random.default_rng(seed).random(500) * 1_024
+    assert one_each(positions * 2.0 ** round(np.log2(scale)), columns).tolist() == one_each(positions, columns).tolist()
+
+
+def test_returns_of_trades_span_less_than_one_and_fill_the_parts_all_the_same() -> None:
+    assert len(one_each(np.random.default_rng(1).normal(0, 0.01, 5_138), 100)) > 70

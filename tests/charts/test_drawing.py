@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from PIL import Image
 
-from ktrdr_engine.charts.canvas import Canvas, spans_many_times
+from ktrdr_engine.charts import overview, trades, training
+from ktrdr_engine.charts.canvas import Canvas, common_date, shortened, spans_many_times
 from ktrdr_engine.charts.drawing import Chart, draw, kinds_of
 from ktrdr_engine.charts.epochs import epochs_of
 from ktrdr_engine.charts.gathering import Subject
@@ -113,7 +115,7 @@ def test_a_month_alone_after_ruin_has_no_best_month() -> None:
 
 def test_thousands_of_trades_are_thinned_and_that_is_said() -> None:
     subject = Subject(operation(), run(20_000, 5_000))
-    assert "about 60 are marked" in draw(subject, "overview", "dark").text
+    assert "244 of 10,000 entries and exits marked" in draw(subject, "overview", "dark").text
     assert picture(draw(subject, "trades", "dark"))
 
 
@@ -173,3 +175,156 @@ def test_a_picture_too_large_is_made_to_fit() -> None:
     canvas = Canvas(THEMES["dark"], 900)
     canvas.panes[0].imshow(np.random.default_rng(1).random((300, 300, 3)), aspect="auto")
     assert len(canvas.png()) <= 200_000
+
+
+class Drawn:
+    """The panes of a picture, kept instead of its PNG."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.canvas: Canvas | None = None
+
+        def keep(canvas: Canvas) -> bytes:
+            canvas.figure.draw_without_rendering()
+            self.canvas = canvas
+            return b""
+
+        monkeypatch.setattr(Canvas, "png", keep)
+
+    @property
+    def panes(self) -> list[Axes]:
+        assert self.canvas is not None
+        return self.canvas.panes
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
+    return Drawn(monkeypatch)
+
+
+LIGHT = THEMES["light"]
+
+
+def points_in(pane: Axes) -> int:
+    """Count the points of a pane, those that a density holds too."""
+    total = 0
+    for one in pane.collections:
+        cells = one.get_array()
+        total += len(np.asarray(one.get_offsets())) if cells is None else int(cells.sum())
+    return total
+
+
+@pytest.mark.parametrize("count", [2_000, 5_138])
+def test_every_trade_is_in_the_picture_of_the_trades(drawn: Drawn, count: int) -> None:
+    """Few as points, many as a density whose cells count them all."""
+    made = run(20_000, count)
+    trades.draw(made, LIGHT)
+    assert points_in(drawn.panes[1]) == count
+
+
+def test_a_density_copes_with_trades_that_are_all_the_same(drawn: Drawn) -> None:
+    made = run(20_000, 3_000)
+    assert made.trades.mae is not None
+    made.trades.mae[:] = 0.0
+    made.trades.gain[:] = -0.001
+    trades.draw(made, LIGHT)
+    assert points_in(drawn.panes[1]) == 3_000
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 40])
+def test_a_count_of_trades_has_whole_ticks(drawn: Drawn, count: int) -> None:
+    trades.draw(run(2_000, count), LIGHT)
+    assert all(tick == round(tick) for tick in drawn.panes[0].get_yticks())
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 60])
+def test_epochs_are_whole_numbers_each_at_most_once(drawn: Drawn, count: int) -> None:
+    training.draw(epochs(count), LIGHT)
+    axis = drawn.panes[-1]
+    low, high = axis.get_xlim()
+    ticks = zip(axis.get_xticks(), axis.get_xticklabels(), strict=True)
+    labels = [text.get_text() for tick, text in ticks if low <= tick <= high]
+    assert len(set(labels)) == len(labels) > 0
+    assert all(float(label).is_integer() for label in labels)
+
+
+def test_accuracies_are_drawn_beside_the_answer_that_is_always_the_same(drawn: Drawn) -> None:
+    made = operation(kind=OperationType.TRAINING, results={"validation_majority_baseline": 0.55})
+    shown = epochs_of(made, epoch_entries(8))
+    training.draw(shown, LIGHT)
+    accuracy = drawn.panes[1]
+    assert any((np.asarray(line.get_ydata()) == 0.55).all() for line in accuracy.lines)
+    assert "55.0 % of the validation rows" in training.describe(shown)
+    while_running = operation(OperationStatus.RUNNING, OperationType.TRAINING, majority_baseline={"validation": 0.5})
+    assert epochs_of(while_running, epoch_entries(8)).baseline == 0.5
+    assert epochs().baseline is None
+
+
+def test_the_two_losses_are_told_apart(drawn: Drawn) -> None:
+    training.draw(epochs(), LIGHT)
+    legend = drawn.panes[0].get_legend()
+    assert legend is not None
+    labels = [text.get_text() for text in legend.get_texts()][:2]
+    assert len(set(labels)) == 2
+    assert all("loss" not in label for label in labels)
+
+
+def test_a_picture_of_a_training_names_what_it_trained() -> None:
+    made = operation(kind=OperationType.TRAINING, results={"model_path": "models/a_v1.0.0.pt"}, end_date="2018-01-01")
+    text = training.describe(epochs_of(made, epoch_entries(3)))
+    for word in ("rsi_mean_reversion", "EURUSD 1h", "models/a_v1.0.0.pt", "2018-01-01"):
+        assert word in text
+
+
+def test_a_run_of_one_bar_shows_its_values(drawn: Drawn) -> None:
+    made = run(1, 0)
+    overview.draw(made, LIGHT)
+    assert all(pane.lines[0].get_marker() == "o" for pane in drawn.panes)
+    low, high = drawn.panes[-1].get_xlim()
+    assert high - low == 1
+
+
+def test_a_run_that_never_traded_says_so_instead_of_showing_empty_axes(drawn: Drawn) -> None:
+    made = run(count=0)
+    made.equity[:] = made.initial_capital
+    overview.draw(made, LIGHT)
+    assert drawn.panes[1].get_title(loc="left").endswith("it never moved")
+    assert [text.get_text() for text in drawn.panes[2].texts] == ["no drawdown"]
+    with pytest.raises(InvalidRequest, match="no trade was closed"):
+        draw(Subject(operation(), made), "trades", "light")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "shared"),
+    [
+        ("2017-01-02T00", "2017-12-29T23", "2017"),
+        ("2017-01-02T00", "2017-01-29T23", "2017-01"),
+        ("2017-01-02T00", "2017-01-02T23", "2017-01-02"),
+        ("2017-12-20T00", "2018-01-10T23", "2017 to 2018"),
+        ("1999-12-20T00", "2018-01-10T23", ""),
+    ],
+)
+def test_a_time_axis_says_what_all_its_instants_have_in_common(first: str, last: str, shared: str) -> None:
+    assert common_date(*(int(np.datetime64(one, "ns").astype(np.int64)) for one in (first, last))) == shared
+
+
+def test_no_two_texts_of_a_time_axis_lie_on_each_other(drawn: Drawn) -> None:
+    overview.draw(run(), LIGHT)
+    axis = drawn.panes[-1].xaxis
+    assert axis.get_offset_text().get_text() == ""
+    assert axis.label.get_text() == "2017 UTC"
+
+
+def test_names_that_are_too_long_lose_their_middle() -> None:
+    assert shortened("short", 10) == "short"
+    assert shortened("a" * 50 + "EURUSD 1h", 30).endswith("EURUSD 1h")
+    assert len(shortened("a" * 500, 30)) == 30
+
+
+def test_no_head_is_cut_off_at_the_side(drawn: Drawn) -> None:
+    made = operation(strategy_config_path="W" * 180 + ".yaml", symbol="M" * 60)
+    overview.draw(run(made=made), LIGHT)
+    assert drawn.canvas is not None
+    texts = (*drawn.canvas.figure.texts, *drawn.panes[0].texts)
+    assert len(texts) == 2
+    for text in texts:
+        assert text.get_window_extent().x1 <= drawn.canvas.figure.bbox.x1
