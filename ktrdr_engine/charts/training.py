@@ -116,11 +116,11 @@ def _curves(canvas: Canvas, pane: Axes, label: str, curves: Curves, epochs: Epoc
         if len(values) <= _DOTTED:
             style |= {"marker": "o", "markersize": 3}
         pane.plot(epochs.epoch, values, label=curve_name(name), linewidth=1.5, **style)
-    if epochs.best is not None:
-        pane.axvline(
-            epochs.best, color=theme.ink, linewidth=1, linestyle=(0, (2, 2)), label=f"best epoch {epochs.best}"
-        )
     is_share = all(name.endswith("accuracy") for name in curves)
+    if epochs.best is not None:
+        # The legend of the accuracies has the baseline in its place.
+        told = "" if is_share else f"best epoch {epochs.best}"
+        pane.axvline(epochs.best, color=theme.ink, linewidth=1, linestyle=(0, (2, 2)), label=told)
     if is_share and epochs.baseline is not None:
         told = f"majority baseline {percent(epochs.baseline, 1)}"
         pane.axhline(epochs.baseline, color=theme.quiet, linewidth=1.2, linestyle=(0, (1, 1.5)), label=told)

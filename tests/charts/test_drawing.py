@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -328,3 +329,20 @@ def test_no_head_is_cut_off_at_the_side(drawn: Drawn) -> None:
     assert len(texts) == 2
     for text in texts:
         assert text.get_window_extent().x1 <= drawn.canvas.figure.bbox.x1
+
+
+@pytest.mark.parametrize("kind", ["overview", "trades", "training"])
+def test_no_legend_lies_on_the_name_of_its_pane(drawn: Drawn, kind: ChartKind) -> None:
+    asked: dict[str, Any] = {
+        "symbol": "SOME.VERY-LONG_SYMBOL-NAME",
+        "strategy_config_path": "s" * 60,
+        "end_date": "2017-12-29",
+    }
+    learnt = operation(kind=OperationType.TRAINING, results={"validation_majority_baseline": 0.55}, **asked)
+    backtest = run(20_000, 118_268, made=operation(**asked))
+    draw(Subject(learnt, backtest if kind != "training" else None, epochs_of(learnt, epoch_entries(20))), kind, "dark")
+    for pane in drawn.panes:
+        legend = pane.get_legend()
+        title = next(one for one in pane.get_children() if one is getattr(pane, "_left_title"))  # noqa: B009  # no public name
+        if legend is not None:
+            assert not title.get_window_extent().overlaps(legend.get_window_extent())
