@@ -68,6 +68,7 @@ class BacktestResults(BaseModel):
     """The numbers of one run.
 
     Ratios are fractions, money is in account currency, an undefined value is None with its reason in `notes`.
+    `market` names the calendar that days were counted by; `market_inferred` says that nobody has told it.
     `in_sample` says that the model was trained on, or chosen by, some of these bars; `notes` says which.
     `tables` holds the equity curve and the trades as columns; it is stored beside the results, never inside them.
     """
@@ -100,6 +101,8 @@ class BacktestResults(BaseModel):
     first_bar: str
     last_bar: str
     annualization: int
+    market: str
+    market_inferred: bool
     in_sample: bool
     notes: tuple[str, ...] = ()
     provenance: Provenance

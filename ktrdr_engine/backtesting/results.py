@@ -12,7 +12,6 @@ from ktrdr_engine.backtesting.models import BacktestResults
 from ktrdr_engine.backtesting.nearest_rule import nearest_rule
 from ktrdr_engine.backtesting.progress_bridge import SIDES
 from ktrdr_engine.bars.dates import format_stamp, parse_bound
-from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.metrics.performance import summarise
 from ktrdr_engine.provenance import Provenance, library_version
 from ktrdr_engine.simulation.notes import explain
@@ -34,7 +33,9 @@ def make_results(
     """Return the numbers of a run, whole or cut short; `partial` says which."""
     series = job.window.series
     first, last = simulation.start, simulation.start + simulation.bars
-    performance = summarise(series.timestamp, series.prices, simulation, weekly=series.timeframe is Timeframe.W1)
+    performance = summarise(
+        series.timestamp, series.prices, simulation, timeframe=series.timeframe, market=series.market
+    )
     numbers = {field.name: getattr(performance, field.name) for field in fields(performance)}
     numbers["notes"] = (
         *explain(simulation, decisions, rules),
@@ -47,6 +48,8 @@ def make_results(
         warmup_bars=decisions.warmup,
         first_bar=format_stamp(int(series.timestamp[first])),
         last_bar=format_stamp(int(series.timestamp[last - 1])),
+        market=series.market.name,
+        market_inferred=series.market.inferred,
         in_sample=bool(_seen_again(job)),
         provenance=_provenance(job),
         partial=simulation.bars < job.bars,

@@ -1,7 +1,8 @@
 """Which bar of a longer timeframe is known at each bar of a shorter one.
 
-A bar is known from its close on, and it closes at its open plus its length: a 4h bar that opens at 08:00 is first seen
-by the decision at 12:00, the close of the 1h bar that opens at 11:00. Where the bars come from is `frames`' matter.
+A bar is known from its close on: a 4h bar that opens at 08:00 is first seen by the decision at 12:00, the close of the
+1h bar that opens at 11:00. A daily or weekly bar closes when the market's day does (`days.bar_spans`). Where the bars
+come from is `frames`' matter.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr_engine.bars.dates import format_stamp
-from ktrdr_engine.bars.resampling import bucket_opens
+from ktrdr_engine.bars.days import BarSpans, bar_spans, bucket_stamps
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.errors import DataError
 
 MOST_MISSING: Final = 3
 """Bars of a longer timeframe that may be missing in a row where the shorter one was traded: daily files often leave
-out the two hours of a Sunday, and a holiday. With more, the last value before them would be taken for the present."""
+out days of little trade, such as holidays. With more, the last value before them would be taken for the present."""
 
 
 def newest_closed(base: BarSeries, higher: BarSeries) -> NDArray[np.intp]:
@@ -32,11 +33,14 @@ def newest_closed(base: BarSeries, higher: BarSeries) -> NDArray[np.intp]:
         DataError: A bar opens before the one above it has closed, and a bar of `higher` closes between the two: the
             upper one's decision would see a bar that holds part of the lower one.
     """
-    closes = higher.timestamp + higher.timeframe.nanoseconds
-    moments = base.timestamp + base.timeframe.nanoseconds
-    first_seen = np.searchsorted(moments, closes, side="left")
-    _check_order(base, higher.timeframe, closes, first_seen)
+    spans, closes = _spans(base), _spans(higher).closes
+    first_seen = np.searchsorted(spans.closes, closes, side="left")
+    _check_order(base, spans.opens, higher.timeframe, closes, first_seen)
     return _happened(first_seen, len(base)) - 1
+
+
+def _spans(series: BarSeries) -> BarSpans:
+    return bar_spans(series.timestamp, series.timeframe, series.market)
 
 
 def _happened(first_seen: NDArray[np.intp], rows: int) -> NDArray[np.intp]:
@@ -46,10 +50,14 @@ def _happened(first_seen: NDArray[np.intp], rows: int) -> NDArray[np.intp]:
 
 
 def _check_order(
-    base: BarSeries, timeframe: Timeframe, closes: NDArray[np.int64], first_seen: NDArray[np.intp]
+    base: BarSeries,
+    opens: NDArray[np.int64],
+    timeframe: Timeframe,
+    closes: NDArray[np.int64],
+    first_seen: NDArray[np.intp],
 ) -> None:
     inside = first_seen < len(base) - 1
-    early = np.flatnonzero(base.timestamp[first_seen[inside] + 1] < closes[inside])
+    early = np.flatnonzero(opens[first_seen[inside] + 1] < closes[inside])
     if len(early) == 0:
         return
     row = int(first_seen[inside][early[0]])
@@ -71,12 +79,12 @@ def check_fresh(base: BarSeries, higher: BarSeries, first: int) -> None:
     Raises:
         DataError: Naming the time without bars.
     """
-    seen, length = newest_closed(base, higher), higher.timeframe.nanoseconds
-    buckets = bucket_opens(base.timestamp, higher.timeframe)
-    expected = buckets[np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))]
-    moments = base.timestamp + base.timeframe.nanoseconds
-    expected_closed = _happened(np.searchsorted(moments, expected + length, side="left"), len(base))
-    covered = np.searchsorted(expected, higher.timestamp + length, side="left")
+    seen, length = newest_closed(base, higher), higher.timeframe
+    buckets = bucket_stamps(base.timestamp, base.timeframe, base.market, length)
+    stamps = buckets[np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))]
+    expected = bar_spans(stamps, length, base.market)
+    expected_closed = _happened(np.searchsorted(_spans(base).closes, expected.closes, side="left"), len(base))
+    covered = np.searchsorted(expected.opens, _spans(higher).closes, side="left")
     stale = (seen >= 0) & (expected_closed - covered[seen] > MOST_MISSING)
     if stale[first:].any():
         raise _stale(base, higher, int(seen[first + int(stale[first:].argmax())]))
@@ -85,7 +93,7 @@ def check_fresh(base: BarSeries, higher: BarSeries, first: int) -> None:
 def _stale(base: BarSeries, higher: BarSeries, newest: int) -> DataError:
     is_last = newest + 1 == len(higher)
     until = base.timestamp[-1] if is_last else higher.timestamp[newest + 1]
-    start, end = (format_stamp(int(ns)) for ns in (higher.timestamp[newest] + higher.timeframe.nanoseconds, until))
+    start, end = (format_stamp(int(ns)) for ns in (_spans(higher).closes[newest], until))
     return DataError(
         f"{higher.symbol} {higher.timeframe} has no bars from {start} to {end}, where there are {base.timeframe} bars: "
         f"its last value would stand for all that time. Load the missing bars, choose another range, or remove the "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,9 @@ from ktrdr_engine.bars.dates import parse_stamp
 from ktrdr_engine.bars.series import COLUMNS, PRICE_COLUMNS, BarSeries, require_columns
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.errors import DataError
+
+MARKET_NOTE: Final = "ktrdr-market"
+"""Under which a Parquet file's metadata holds the name of its market."""
 
 
 def read_bars(path: Path, symbol: str, timeframe: Timeframe) -> BarSeries:
@@ -43,11 +47,22 @@ def write_parquet(series: BarSeries, path: Path, *, notes: Mapping[str, str] | N
     Args:
         series: The bars.
         path: Where to; what was there is replaced, and who reads it meanwhile sees the old bars or the new.
-        notes: Kept with them, for `read_notes`.
+        notes: Kept with them, for `read_notes`; the market is kept too, unless it was inferred.
     """
     stamps = pa.array(series.timestamp, pa.timestamp("ns", "UTC"))
     prices = {name: pa.array(row) for name, row in zip(PRICE_COLUMNS, series.prices, strict=True)}
-    table = pa.table({"timestamp": stamps, **prices}).replace_schema_metadata(dict(notes or {}))
+    market = {} if series.market.inferred else {MARKET_NOTE: series.market.name}
+    replace_parquet(
+        pa.table({"timestamp": stamps, **prices}).replace_schema_metadata({**(notes or {}), **market}), path
+    )
+
+
+def replace_parquet(table: pa.Table, path: Path) -> None:
+    """Write a table to `path`; the file appears whole or not at all.
+
+    Raises:
+        OSError: There is no room, or no right to write; what was there is as it was.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:

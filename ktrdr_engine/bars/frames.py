@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from ktrdr_engine.bars.alignment import check_fresh, newest_closed
@@ -52,7 +53,9 @@ def frames(
 
 def _all(store: BarStore, base: BarSeries, timeframe: str) -> Frame:
     if (base.symbol, timeframe) in store.datasets():
-        return Frame(store.load(base.symbol, timeframe), made_from=None)
+        own = store.load(base.symbol, timeframe)
+        # One symbol, one market: what was only inferred of the longer bars is better known of the shorter ones.
+        return Frame(replace(own, market=base.market) if own.market.inferred else own, made_from=None)
     return Frame(resample(base, parse_timeframe(timeframe)), made_from=base.timeframe.value)
 
 

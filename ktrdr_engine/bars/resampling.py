@@ -1,7 +1,7 @@
 """Longer bars out of shorter ones.
 
-Buckets lie on UTC: days begin at midnight, 4h bars at 00:00, 04:00 and so on, weeks on Monday. Nothing is invented: a
-bucket without a bar gives no bar.
+Intraday buckets lie on UTC: 4h bars begin at 00:00, 04:00 and so on. Days are those of the series' market, and weeks
+its days from Monday on (`days.bucket_stamps`). Nothing is invented: a bucket without a bar gives no bar.
 """
 
 from __future__ import annotations
@@ -10,24 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.bars.days import DAY_NS, bucket_stamps
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.errors import DataError
-
-_FIRST_MONDAY = 4 * 86_400 * 1_000_000_000
-"""1970-01-05, ns."""
 
 
 def resample(series: BarSeries, timeframe: Timeframe) -> BarSeries:
     """Return bars of a longer timeframe: first open, highest high, lowest low, last close, summed volume.
 
-    A bar falls into the bucket in which it opens. Each bucket that holds a bar gives one, stamped with the bucket's
-    begin, however few of its shorter bars are there; so the first and the last may stand for a part of their time only.
-    The series' own timeframe returns the series itself.
+    Each bucket that holds a bar gives one, however few of its shorter bars are there; so the first and the last may
+    stand for a part of their time only. The series' own timeframe returns the series itself.
 
     Raises:
-        DataError: `timeframe` is shorter than the series', or a bar reaches over the end of its bucket, whose close
-            would then know the future (bars that open at half past do not make 4h bars).
+        DataError: `timeframe` is shorter than the series', or a bar reaches over the end of its intraday bucket,
+            whose close would then know the future (bars that open at half past do not make 4h bars).
     """
     if timeframe is series.timeframe:
         return series
@@ -38,8 +35,9 @@ def resample(series: BarSeries, timeframe: Timeframe) -> BarSeries:
             f"{', '.join(longer) or 'there are none'}.",
             details={"field": "timeframe", "value": str(timeframe), "known": longer},
         )
-    opens = bucket_opens(series.timestamp, timeframe)
-    _check_inside(series, opens, timeframe)
+    opens = bucket_stamps(series.timestamp, series.timeframe, series.market, timeframe)
+    if timeframe.nanoseconds < DAY_NS:
+        _check_inside(series, opens, timeframe)
     starts = np.flatnonzero(np.concatenate(([True], opens[1:] != opens[:-1])))
     prices = np.empty((5, len(starts)))
     prices[0] = series.open[starts]
@@ -47,14 +45,7 @@ def resample(series: BarSeries, timeframe: Timeframe) -> BarSeries:
     prices[2] = np.minimum.reduceat(series.low, starts)
     prices[3] = series.close[np.append(starts[1:], len(series)) - 1]
     prices[4] = np.add.reduceat(series.volume, starts)
-    return BarSeries(series.symbol, timeframe, opens[starts], prices)
-
-
-def bucket_opens(timestamp: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
-    """Return, for each instant, where the bar of `timeframe` that holds it opens; shape and unit (ns UTC) unchanged."""
-    offset = _FIRST_MONDAY if timeframe is Timeframe.W1 else 0
-    opens: NDArray[np.int64] = timestamp - (timestamp - offset) % timeframe.nanoseconds
-    return opens
+    return BarSeries(series.symbol, timeframe, opens[starts], prices, series.market)
 
 
 def _check_inside(series: BarSeries, opens: NDArray[np.int64], timeframe: Timeframe) -> None:

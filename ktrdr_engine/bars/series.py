@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ktrdr_engine.bars.checks import check_prices, check_stamps
+from ktrdr_engine.bars.market import UNKNOWN, Market
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.errors import DataError, nearest
 
@@ -30,12 +31,14 @@ class BarSeries:
         timestamp: Shape (n,), the bar's *open*, nanoseconds since 1970 UTC, strictly increasing.
         prices: Shape (5, n), C-contiguous: rows open, high, low, close (finite, positive) and volume (finite, not
             negative). Both arrays are read-only.
+        market: Whose trading days these are; it is no part of the digest.
     """
 
     symbol: str
     timeframe: Timeframe
     timestamp: NDArray[np.int64]
     prices: NDArray[np.float64]
+    market: Market = UNKNOWN
 
     def __post_init__(self) -> None:
         """Lock the arrays."""
@@ -102,7 +105,7 @@ class BarSeries:
         if first == 0 and last == len(self):
             return self
         prices = np.ascontiguousarray(self.prices[:, first:last])
-        return BarSeries(self.symbol, self.timeframe, self.timestamp[first:last], prices)
+        return replace(self, timestamp=self.timestamp[first:last], prices=prices)
 
     def sha256(self) -> str:
         """Return the hex digest of stamps and prices as little-endian bytes: equal bars, equal digest, anywhere."""

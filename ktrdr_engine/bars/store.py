@@ -10,11 +10,14 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ktrdr_engine.bars.files import read_bars, read_notes
+from ktrdr_engine.bars.market import Market, infer_market
 from ktrdr_engine.bars.series import BarSeries
+from ktrdr_engine.bars.stored_market import FILE_NAME, read_market
 from ktrdr_engine.bars.timeframe import Timeframe, parse_timeframe
 from ktrdr_engine.catalog import Catalog, Unusable, shipped_root
 from ktrdr_engine.errors import DataError, did_you_mean
@@ -25,7 +28,8 @@ _FILE_NAME = re.compile(rf"((?!\.)(.+)_({'|'.join(Timeframe)}))\.(?:parquet|csv)
 _FOREIGN = re.compile(r"[^A-Za-z0-9._-]+")
 """What file names were once freed of: EURUSD=X was kept as EURUSD-X, ^GSPC as GSPC."""
 _CACHE_BYTES = 512 * 1024 * 1024
-_Version = tuple[Path, int, int, int]
+_FileVersion = tuple[int, int, int]
+_Version = tuple[Path, _FileVersion, tuple[_FileVersion | None, ...]]
 
 
 class DatasetSummary(NamedTuple):
@@ -37,6 +41,7 @@ class DatasetSummary(NamedTuple):
     first: int
     last: int
     source: Literal["shipped", "user"]
+    market: Market
 
 
 class BarStore:
@@ -48,6 +53,8 @@ class BarStore:
 
     def __init__(self, roots: tuple[Path, ...]) -> None:
         self._catalog = Catalog("data", _SUFFIXES, roots, DataError)
+        self._folders = tuple(root / "data" for root in roots)
+        self._markets = tuple(folder / FILE_NAME for folder in self._folders)
         self._lock = threading.Lock()
         self._series: OrderedDict[_Version, BarSeries] = OrderedDict()
 
@@ -79,24 +86,21 @@ class BarStore:
         return self._catalog.unusable()
 
     def load(self, symbol: str, timeframe: str) -> BarSeries:
-        """Return all bars of a symbol and timeframe.
+        """Return all bars of a symbol and timeframe, with their market: as it was said, else inferred from all of them.
 
         Raises:
             DataError: Either is unknown (the nearest known are offered), or the file breaks a rule.
         """
         length = parse_timeframe(timeframe)
         name, path = self._find(symbol, length)
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise DataError(f"{path.name}: cannot be read ({error.strerror}).") from error
-        # The inode as well: two files that replace each other can share a tick of the clock and a size.
-        key = (path, status.st_mtime_ns, status.st_size, status.st_ino)
+        key = self._version(path)
         with self._lock:
             if key in self._series:
                 self._series.move_to_end(key)
                 return self._series[key]
         series = read_bars(path, name, length)
+        market = read_market(path, self._folders) or infer_market(series.timestamp, length)
+        series = replace(series, market=market)
         with self._lock:
             self._keep(key, series)
         return series
@@ -119,7 +123,7 @@ class BarStore:
         path = self.path(symbol, series.timeframe)
         source: Literal["shipped", "user"] = "shipped" if path.is_relative_to(shipped_root()) else "user"
         first, last = (int(series.timestamp[i]) for i in (0, -1))
-        return DatasetSummary(series.symbol, timeframe, len(series), first, last, source)
+        return DatasetSummary(series.symbol, timeframe, len(series), first, last, source, series.market)
 
     def _find(self, symbol: str, timeframe: str) -> tuple[str, Path]:
         """Return the canonical name and the file, or raise as `path`."""
@@ -164,6 +168,13 @@ class BarStore:
         if stem is None or former == name or not _was_loaded_as(symbol, self._catalog.find(stem)):
             return None
         return former, stem
+    def _version(self, path: Path) -> _Version:
+        """Return what changes when the bars or the market that was said of them do."""
+        said = () if path.suffix == ".parquet" else tuple(map(_version_if_any, self._markets))
+        try:
+            return path, _version_of(path), said
+        except OSError as error:
+            raise DataError(f"{path.name}: cannot be read ({error.strerror}).") from error
 
     def _keep(self, key: _Version, series: BarSeries) -> None:
         for stale in [other for other in self._series if other[0] == key[0]]:
@@ -185,3 +196,16 @@ def _canonical(symbol: str) -> str:
 def _was_loaded_as(symbol: str, path: Path) -> bool:
     """Return whether the notes of a file name `symbol` as what a source was asked for."""
     return path.suffix == ".parquet" and any(f' {symbol}"' in note for note in read_notes(path).values())
+
+
+def _version_of(path: Path) -> _FileVersion:
+    status = path.stat()
+    # The inode as well: two files that replace each other can share a tick of the clock and a size.
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _version_if_any(path: Path) -> _FileVersion | None:
+    try:
+        return _version_of(path)
+    except OSError:
+        return None

@@ -32,7 +32,8 @@ def draw(run: Run, theme: Theme) -> bytes:
     canvas = Canvas(theme, _HEAD + _ROW * max(2, len(shown.years)))
     (pane,) = canvas.panes
     canvas.head(
-        run.name, " · ".join(part for part in ("Monthly returns in %, months in UTC", period(run), extent(run)) if part)
+        run.name,
+        " · ".join(part for part in (f"Monthly returns in %, {_months_of(run)}", period(run), extent(run)) if part),
     )
     _cells(pane, shown, theme)
     pane.grid(visible=False)
@@ -64,7 +65,11 @@ def describe(run: Run) -> str:
 
 def returns_of(run: Run) -> MonthlyReturns:
     """Return the run's returns by month."""
-    return monthly_returns(run.stamps, run.equity, run.initial_capital)
+    return monthly_returns(run.days, run.equity, run.initial_capital)
+
+
+def _months_of(run: Run) -> str:
+    return "months in UTC" if run.market.zone is None else f"months of {run.market.name} days"
 
 
 def _ends(table: MonthlyReturns) -> list[str]:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrdr_engine.bars.days import trading_days
+from ktrdr_engine.bars.market import CRYPTO, UTC, Market, parse_market
+from ktrdr_engine.bars.timeframe import Timeframe, parse_timeframe
 from ktrdr_engine.charts.columns import numbers, stamps, words
 
 if TYPE_CHECKING:
@@ -142,6 +145,23 @@ class Run:
     def results(self) -> Mapping[str, Any]:
         """The numbers of the run; empty while it runs."""
         return self.operation.results or {}
+
+    @property
+    def timeframe(self) -> Timeframe:
+        """The length of its bars."""
+        return parse_timeframe(str(self.operation.metadata.get("timeframe", Timeframe.H1)))
+
+    @property
+    def market(self) -> Market:
+        """The market its days were counted by; while it runs, and of results that do not tell it, days are UTC's."""
+        if name := self.results.get("market"):
+            return parse_market(str(name))
+        return CRYPTO if self.results.get("annualization") == CRYPTO.days_a_year else UTC
+
+    @property
+    def days(self) -> NDArray[np.int64]:
+        """The trading day of each of `stamps`, days since 1970."""
+        return trading_days(self.stamps, self.timeframe, self.market)
 
 
 def finished_run(operation: Operation, equity: Table, trades: Table) -> Run | None:

@@ -104,6 +104,6 @@ def _joined(there: BarSeries, prices: NDArray[np.float64], fresh: BarSeries, is_
     stamps = np.concatenate((there.timestamp, fresh.timestamp[is_new]))
     order = np.argsort(stamps, kind="stable")
     columns = np.ascontiguousarray(np.concatenate((prices, fresh.prices[:, is_new]), axis=1)[:, order])
-    joined = BarSeries(there.symbol, there.timeframe, stamps[order], columns)
+    joined = BarSeries(there.symbol, there.timeframe, stamps[order], columns, there.market)
     _check_apart(joined)
     return joined

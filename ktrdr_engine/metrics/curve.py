@@ -7,21 +7,21 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrdr_engine.metrics.kernel import DAY_NS, scan
+from ktrdr_engine.bars.days import DAY_NS, intraday_begins, trading_days
+from ktrdr_engine.bars.market import Market
+from ktrdr_engine.bars.timeframe import Timeframe
+from ktrdr_engine.metrics.kernel import scan
 
-TRADING_DAYS: Final = 252
-CALENDAR_DAYS: Final = 365
 WEEKS: Final = 52
-_ALWAYS_OPEN: Final = 0.17  # share of weekend bars above which a market trades around the clock (2/7 would be all)
 
 
 class EquityCurve(NamedTuple):
     """What is known of a curve of at least one bar.
 
     Args:
-        annualization: Values of `daily` a year: 365 for a market that trades at weekends, 52 for weekly bars, else 252.
-        daily: (n_days + 1,) the initial capital, then the equity of each trading day's last bar; of each week's for
-            weekly bars.
+        annualization: Values of `daily` a year: those of the market, 52 for weekly bars.
+        daily: (n_days + 1,) the initial capital, then the equity of each trading day's last bar; of each bar where
+            bars are daily or weekly.
         max_drawdown: Largest fall from a peak as a fraction of it, on every bar, from the initial capital on. Above 1
             when the equity fell below zero.
         underwater_days: Longest time from a peak to its recovery or to the last bar, in calendar days. A peak is the
@@ -39,37 +39,44 @@ class EquityCurve(NamedTuple):
 
 
 def measure(
-    stamps: NDArray[np.int64], equity: NDArray[np.float64], initial_capital: float, *, weekly: bool = False
+    stamps: NDArray[np.int64],
+    equity: NDArray[np.float64],
+    initial_capital: float,
+    *,
+    timeframe: Timeframe,
+    market: Market,
 ) -> EquityCurve:
-    """Reduce a curve; `stamps` (n,) ns UTC and `equity` (n,) at the closes, n at least 1.
+    """Reduce a curve.
 
-    Weekly bars give one value a week, on whatever day they are stamped. Of the others, a market with more than 17 % of
-    its bars on Saturdays and Sundays has days of 24 hours on every day of the week; in any other those bars belong to
-    the Monday after them.
+    Args:
+        stamps: (n,) rising, ns UTC, n at least 1.
+        equity: (n,) at the closes.
+        initial_capital: The first peak.
+        timeframe: The length of the bars. Daily and weekly ones give a value each, whatever weekday they are stamped.
+        market: Whose trading days the others are put into.
     """
     # The kernel trusts its types.
     stamps, equity = np.ascontiguousarray(stamps, np.int64), np.ascontiguousarray(equity, np.float64)
-    room = min(stamps.size, int(stamps[-1] // DAY_NS - stamps[0] // DAY_NS) + 1)
+    intraday = timeframe.nanoseconds < DAY_NS
+    first, begins = 0, stamps[:1]
+    if intraday:
+        first, begins = intraday_begins(timeframe, market, int(stamps[0]), int(stamps[-1]))
+    room = min(stamps.size, len(begins))
     days, ends = np.empty(room, np.int64), np.empty(room + 1)
     ends[0] = initial_capital
-    count, weekend_bars, worst, longest, total = scan(stamps, equity, initial_capital, days, ends[1:])
-    always_open = weekend_bars > _ALWAYS_OPEN * stamps.size
-    days, ends = days[:count], ends[: count + 1]
-    if not (always_open or weekly):
-        days, ends = _fold_weekends(days, ends)
-    annualization = WEEKS if weekly else CALENDAR_DAYS if always_open else TRADING_DAYS
-    return EquityCurve(annualization, ends, worst, longest / DAY_NS, total / stamps.size, days)
+    count, worst, longest, total = scan(stamps, equity, initial_capital, begins, days, ends[1:])
+    if intraday:
+        days, ends = first + days[:count], ends[: count + 1]
+    else:
+        days, ends = trading_days(stamps, timeframe, market), np.append(initial_capital, equity)
+    return EquityCurve(annualization(timeframe, market), ends, worst, longest / DAY_NS, total / stamps.size, days)
+
+
+def annualization(timeframe: Timeframe, market: Market) -> int:
+    """Return the values of `EquityCurve.daily` a year."""
+    return WEEKS if timeframe is Timeframe.W1 else market.days_a_year
 
 
 def warm_up() -> None:
     """Compile the pass over the curve, or load it from the cache."""
     _ = scan.compiled
-
-
-def _fold_weekends(days: NDArray[np.int64], ends: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Drop each day, and its end, that is followed by another of the same trading day."""
-    weekday = (days + 3) % 7
-    trading_day = days + np.maximum(7 - weekday, 0) * (weekday >= 5)
-    last_of_day = np.ones(ends.size, np.bool_)
-    last_of_day[1:-1] = trading_day[1:] != trading_day[:-1]
-    return trading_day[last_of_day[1:]], ends[last_of_day]

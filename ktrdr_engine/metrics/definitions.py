@@ -117,7 +117,7 @@ _DECLARED: Final = (
     Definition(
         "annualization",
         "days a year",
-        "A: 252 daily returns a year; 365 where more than 17 % of the bars lie on a weekend; 52 for weekly bars",
+        "A: 252 daily returns a year, 365 where the market is crypto, 52 for weekly bars",
     ),
 )
 

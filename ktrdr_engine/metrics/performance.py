@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Final, NamedTuple, ParamSpec, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrdr_engine.bars.market import Market
+from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.metrics import ratios
-from ktrdr_engine.metrics.curve import TRADING_DAYS, EquityCurve, measure
+from ktrdr_engine.metrics.curve import EquityCurve, annualization, measure
 from ktrdr_engine.metrics.ratios import Undefined
 
 P = ParamSpec("P")
 
 _OPEN: Final = 0
 _CLOSE: Final = 3
+_FEW_DAYS: Final = 60
+_DAYS_A_WEEK: Final = 5
 
 
 class ClosedTrades(Protocol):
@@ -101,7 +105,12 @@ class Performance:
 
 @np.errstate(over="ignore", invalid="ignore")  # what is beyond all numbers is noted as undefined
 def summarise(
-    timestamp: NDArray[np.int64], prices: NDArray[np.float64], run: SimulatedRun, *, weekly: bool = False
+    timestamp: NDArray[np.int64],
+    prices: NDArray[np.float64],
+    run: SimulatedRun,
+    *,
+    timeframe: Timeframe,
+    market: Market,
 ) -> Performance:
     """Return the numbers of `run`.
 
@@ -109,15 +118,16 @@ def summarise(
         timestamp: (n,) ns UTC, the whole series, warm-up included.
         prices: (5, n) open, high, low, close, volume of the same bars.
         run: What was simulated on them.
-        weekly: Each bar is a week long.
+        timeframe: The length of the bars.
+        market: Whose trading days returns are taken by.
     """
     numbers = _Numbers()
     bars = len(run.equity)
     if not bars:
-        return _nothing(run)
+        return _nothing(run, annualization(timeframe, market))
     last = run.start + bars - 1
     initial, final = run.initial_capital, float(run.equity[-1])
-    curve = measure(timestamp[run.start : last + 1], run.equity, initial, weekly=weekly)
+    curve = measure(timestamp[run.start : last + 1], run.equity, initial, timeframe=timeframe, market=market)
     growth = final / initial
     annual, calmar = _annual(numbers, growth, curve)
     risk = _risk(numbers, curve)
@@ -146,7 +156,7 @@ def summarise(
         buy_and_hold_return=numbers.take("buy_and_hold_return", _buy_and_hold, prices, run.start, last),
         bars=bars,
         annualization=curve.annualization,
-        notes=numbers.notes(),
+        notes=(*numbers.notes(), *_few_days(curve, timeframe)),
     )
 
 
@@ -188,7 +198,16 @@ class _Numbers:
         return tuple(f"{', '.join(names)} undefined: {reason}." for reason, names in self._missing.items())
 
 
-def _nothing(run: SimulatedRun) -> Performance:
+def _few_days(curve: EquityCurve, timeframe: Timeframe) -> Iterator[str]:
+    """Say so where a short range was annualised: the ratios then say little."""
+    weekly = timeframe is Timeframe.W1
+    found, few = len(curve.days), _FEW_DAYS // _DAYS_A_WEEK if weekly else _FEW_DAYS
+    if found < few:
+        unit = ("week" if weekly else "trading day") + "s" * (found != 1)
+        yield f"The range has {found} {unit}, under {few}: what is annualised from so little may be far off."
+
+
+def _nothing(run: SimulatedRun, days_a_year: int) -> Performance:
     undefined = [field.name for field in fields(Performance) if "None" in str(field.type)]
     return Performance(
         **dict.fromkeys(undefined),
@@ -198,7 +217,7 @@ def _nothing(run: SimulatedRun) -> Performance:
         final_value=run.initial_capital,
         initial_capital=run.initial_capital,
         bars=0,
-        annualization=TRADING_DAYS,
+        annualization=days_a_year,
         notes=(f"{', '.join(undefined)} undefined: the range holds no bar.",),
     )
 

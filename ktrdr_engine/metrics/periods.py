@@ -11,7 +11,7 @@ MONTHS: Final = 12
 
 
 class MonthlyReturns(NamedTuple):
-    """Returns as fractions, one row a calendar year (UTC); NaN where a month has no bar or began with nothing.
+    """Returns as fractions, one row a year of trading days; NaN where a month has no bar or began with nothing.
 
     Args:
         years: (n_years,) rising, without gaps.
@@ -24,17 +24,17 @@ class MonthlyReturns(NamedTuple):
     totals: NDArray[np.float64]
 
 
-def monthly_returns(stamps: NDArray[np.int64], equity: NDArray[np.float64], initial_capital: float) -> MonthlyReturns:
+def monthly_returns(days: NDArray[np.int64], equity: NDArray[np.float64], initial_capital: float) -> MonthlyReturns:
     """Return last equity of each month over last equity of the month before that has bars, minus one.
 
     The first month is measured from the initial capital. As pandas' `resample("ME").last().pct_change()`.
 
     Args:
-        stamps: (n,) rising, ns UTC, n at least 1.
+        days: (n,) rising, the trading day of each bar, days since 1970 (`bars.days.trading_days`), n at least 1.
         equity: (n,) at the closes.
         initial_capital: Above 0.
     """
-    months = stamps.view("datetime64[ns]").astype("datetime64[M]").astype(np.int64)
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     first_year, last_year = months[0] // MONTHS, months[-1] // MONTHS
     years = np.arange(first_year, last_year + 1)
     returns = np.full((len(years), MONTHS), np.nan)

@@ -113,8 +113,7 @@ def rolling_figure(found: RollingSharpe) -> Figure:
 
 def daily_curve(run: Run) -> EquityCurve:
     """Return the run's equity by trading day."""
-    weekly = run.operation.metadata.get("timeframe") == "1w"
-    return measure(run.stamps, run.equity, run.initial_capital, weekly=weekly)
+    return measure(run.stamps, run.equity, run.initial_capital, timeframe=run.timeframe, market=run.market)
 
 
 def learning(epochs: Epochs) -> list[Figure]:

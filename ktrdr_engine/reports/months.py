@@ -55,8 +55,9 @@ def returns_map(run: Run) -> list[Year]:
 
 def by_month(run: Run, sharpe: RollingSharpe | None) -> list[Month]:
     """Return a row for each month that has bars: the values at its end, and the deepest drawdown within it."""
-    stamps = run.stamps.view("datetime64[ns]")
-    months = stamps.astype("datetime64[M]").astype(np.int64)
+    days = run.days
+    dates = days.astype("datetime64[D]").astype("datetime64[M]")
+    months = dates.astype(np.int64)
     starts = np.concatenate(([0], np.flatnonzero(months[1:] != months[:-1]) + 1))
     ends = np.append(starts[1:], len(months)) - 1
     table = returns_of(run)
@@ -64,12 +65,12 @@ def by_month(run: Run, sharpe: RollingSharpe | None) -> list[Month]:
     deepest = np.maximum.reduceat(drawdowns(run.equity, run.initial_capital), starts)
     return [
         Month(
-            month=str(stamps[end].astype("datetime64[M]")),
+            month=str(dates[end]),
             equity=number("final_value", float(run.equity[end])),
             change=_text(float(change)),
             held=_held(run, int(run.stamps[end])),
             drawdown=percent(float(fall), 2),
-            sharpe=_sharpe_at(sharpe, int(run.stamps[end])),
+            sharpe=_sharpe_at(sharpe, int(days[end])),
         )
         for end, change, fall in zip(ends, changes, deepest, strict=True)
     ]
@@ -98,10 +99,9 @@ def _held(run: Run, stamp: int) -> str:
     return number("final_value", run.initial_capital * growth)
 
 
-def _sharpe_at(sharpe: RollingSharpe | None, stamp: int) -> str:
+def _sharpe_at(sharpe: RollingSharpe | None, day: int) -> str:
     if sharpe is None:
         return ""
-    day = stamp // 86_400_000_000_000
     at = int(np.searchsorted(sharpe.days, day, side="right")) - 1
     value = float(sharpe.ratios[max(at, 0)])
     return "" if value != value else fixed(value, 2)

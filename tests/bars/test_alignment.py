@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ktrdr_engine.bars.alignment import MOST_MISSING, check_fresh, newest_closed
+from ktrdr_engine.bars.market import CRYPTO, FX, US_EQUITY, UTC, Market, parse_market
 from ktrdr_engine.bars.resampling import resample
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.store import BarStore
@@ -17,12 +21,25 @@ from tests.bars.timeframes import HOUR, MONDAY, hourly, markets, priced
 LONGER = [Timeframe.H4, Timeframe.D1, Timeframe.W1]
 
 
+def close_of(stamp: int, series: BarSeries) -> int:
+    """Return when a bar has closed, by pandas' time zones."""
+    if series.timeframe.nanoseconds < Timeframe.D1.nanoseconds or series.market.zone is None:
+        return stamp + series.timeframe.nanoseconds
+    days = series.timeframe.nanoseconds // Timeframe.D1.nanoseconds
+    moment = pd.Timestamp(stamp, tz="UTC")
+    if series.market.has_local_dates:
+        local = moment.tz_localize(None).tz_localize(series.market.zone)
+    else:
+        local = moment.tz_convert(series.market.zone)
+    return int((local + pd.DateOffset(days=days)).as_unit("ns").value)
+
+
 def by_hand(base: BarSeries, higher: BarSeries) -> list[int]:
     """Look, at each close, through all longer bars for the last one that has closed."""
+    closes = [close_of(stamp, higher) for stamp in higher.timestamp.tolist()]
     seen = []
     for opened in base.timestamp.tolist():
-        now = opened + base.timeframe.nanoseconds
-        closed = [i for i, start in enumerate(higher.timestamp.tolist()) if start + higher.timeframe.nanoseconds <= now]
+        closed = [i for i, close in enumerate(closes) if close <= close_of(opened, base)]
         seen.append(closed[-1] if closed else -1)
     return seen
 
@@ -30,6 +47,53 @@ def by_hand(base: BarSeries, higher: BarSeries) -> list[int]:
 def test_a_longer_bar_is_seen_from_its_close_on() -> None:
     base = hourly(np.arange(10))
     assert newest_closed(base, resample(base, Timeframe.H4)).tolist() == [-1, -1, -1, 0, 0, 0, 0, 1, 1, 1]
+
+
+def in_march(market: Market, length: Timeframe = Timeframe.H1, bars: int = 1_000) -> BarSeries:
+    """Return bars around the clock over the weeks in which clocks change in New York, and elsewhere."""
+    first = pd.Timestamp("2024-02-26 00:00", tz="UTC").value
+    series = priced(first + np.arange(bars) * length.nanoseconds, 100 + np.arange(bars) % 7.0, length)
+    return replace(series, market=market)
+
+
+@pytest.mark.parametrize("market", [FX, US_EQUITY, parse_market("equity:Europe/Berlin"), CRYPTO])
+@pytest.mark.parametrize("timeframe", [Timeframe.D1, Timeframe.W1])
+def test_a_day_of_23_hours_closes_an_hour_earlier(market: Market, timeframe: Timeframe) -> None:
+    base = in_march(market)
+    higher = resample(base, timeframe)
+    seen = newest_closed(base, higher)
+    assert seen.tolist() == by_hand(base, higher)
+    closes = [close_of(stamp, higher) for stamp in higher.timestamp.tolist()]
+    assert all(closes[newest] <= now for newest, now in zip(seen, base.timestamp + HOUR, strict=True) if newest >= 0)
+
+
+@pytest.mark.parametrize("market", [FX, US_EQUITY, parse_market("equity:Asia/Tokyo"), CRYPTO])
+@pytest.mark.parametrize("length", [Timeframe.M30, Timeframe.H1, Timeframe.H4, Timeframe.D1])
+def test_what_a_bar_knows_of_days_and_weeks_does_not_change_with_the_future(market: Market, length: Timeframe) -> None:
+    base = in_march(market, length)
+    prices = base.prices.copy()
+    cut = 571
+    prices[:4, cut:] *= 3
+    changed = replace(base, prices=prices)
+    for timeframe in (Timeframe.D1, Timeframe.W1):
+        if timeframe is length:
+            continue
+        higher, other = resample(base, timeframe), resample(changed, timeframe)
+        seen = newest_closed(base, higher)[:cut]
+        known = int(seen[-1]) + 1
+        assert known > 0
+        assert higher.prices[:, :known].tobytes() == other.prices[:, :known].tobytes()
+
+
+def test_a_daily_file_stamped_by_date_is_known_when_its_day_has_closed() -> None:
+    midnight = pd.Timestamp("2024-01-09", tz="UTC").value
+    base = replace(priced(midnight + np.arange(48) * HOUR, np.full(48, 1.0)), market=FX)
+    daily = replace(priced(np.array([midnight]), np.array([1.0]), Timeframe.D1), market=FX)
+    # It may hold the hours until midnight UTC; the bar that opens at 23:00 is the first to know it.
+    assert newest_closed(base, daily).tolist() == [-1] * 23 + [0] * 25
+    shares = replace(daily, market=US_EQUITY)
+    # That of an exchange ends with the date in New York, at 05:00 UTC.
+    assert newest_closed(replace(base, market=US_EQUITY), shares).tolist() == [-1] * 28 + [0] * 20
 
 
 @pytest.mark.parametrize("timeframe", LONGER)
@@ -120,7 +184,7 @@ def test_a_time_without_any_bars_is_no_hole() -> None:
 
 
 def test_a_daily_file_without_sundays_is_fresh() -> None:
-    base = BarStore((shipped_root(),)).load("EURUSD", "1h")
+    base = replace(BarStore((shipped_root(),)).load("EURUSD", "1h"), market=UTC)
     daily = resample(base, Timeframe.D1)
     weekdays = np.flatnonzero((daily.timestamp - MONDAY) // (24 * HOUR) % 7 < 5)
     assert 250 < len(weekdays) < len(daily)

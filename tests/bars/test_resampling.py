@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ktrdr_engine.bars.dates import parse_stamp
-from ktrdr_engine.bars.resampling import bucket_opens, resample
+from ktrdr_engine.bars.days import bucket_stamps
+from ktrdr_engine.bars.market import FX, US_EQUITY, UTC, Market, parse_market
+from ktrdr_engine.bars.resampling import resample
 from ktrdr_engine.bars.series import PRICE_COLUMNS, BarSeries
 from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.bars.timeframe import Timeframe
@@ -30,7 +34,7 @@ PAIRS = [(short, long) for short in ALL for long in ALL if short.nanoseconds < l
 def random_bars(short: Timeframe, seed: int, n: int = 3_000) -> BarSeries:
     """Return bars on the timeframe's own grid, with gaps, from a random start."""
     random = np.random.default_rng(seed)
-    first = bucket_opens(np.array([1_000_000_000_000_000_000 + seed * 10**14]), short)[0]
+    first = bucket_stamps(np.array([1_000_000_000_000_000_000 + seed * 10**14]), Timeframe.M1, UTC, short)[0]
     stamps = first + short.nanoseconds * np.flatnonzero(np.append(True, random.random(n - 1) < 0.7))
     close = np.exp(random.normal(0, 0.01, len(stamps)).cumsum())
     open_ = close * np.exp(random.normal(0, 0.005, len(stamps)))
@@ -73,27 +77,69 @@ def test_more_bars_change_no_bucket_but_the_last(seed: int, pair: tuple[Timefram
     assert part.prices[:, :settled].tobytes() == whole.prices[:, :settled].tobytes()
 
 
-def test_shipped_hours_make_the_days_of_pandas() -> None:
+def by_trading_day(series: BarSeries, market: Market) -> pd.DataFrame:
+    """Return the bars of each trading day, by pandas' time zones."""
+    local = pd.to_datetime(series.timestamp, utc=True).tz_convert(market.zone or "UTC").tz_localize(None)
+    days = (local - pd.Timedelta(hours=market.day_begins)).normalize()
+    frame = pd.DataFrame(series.prices.T, columns=list(PRICE_COLUMNS)).groupby(days)
+    return frame.agg({"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"})
+
+
+def test_shipped_hours_make_foreign_exchange_days_without_sundays() -> None:
     series = BarStore((shipped_root(),)).load("EURUSD", "1h")
-    stamps, prices = by_pandas(series, Timeframe.D1)
-    days = resample(series, Timeframe.D1)
-    assert days.timestamp.tolist() == stamps
-    assert days.prices.tobytes() == prices.tobytes()
+    days, expected = resample(series, Timeframe.D1), by_trading_day(series, FX)
+    assert len(days) == 260
+    assert set(expected.index.day_of_week) == {0, 1, 2, 3, 4}
+    opens = (expected.index - pd.Timedelta(hours=7)).tz_localize("America/New_York").tz_convert("UTC")
+    assert days.timestamp.tolist() == opens.as_unit("ns").asi8.tolist()
+    np.testing.assert_allclose(days.prices, expected.to_numpy().T, rtol=1e-12)
+
+
+def test_foreign_exchange_weeks_have_five_days_and_are_the_same_from_hours_or_days() -> None:
+    series = BarStore((shipped_root(),)).load("EURUSD", "1h")
+    weeks, days = resample(series, Timeframe.W1), resample(series, Timeframe.D1)
+    assert len(weeks) == 52
+    from_days = resample(days, Timeframe.W1)
+    assert from_days.timestamp.tolist() == weeks.timestamp.tolist()
+    np.testing.assert_allclose(from_days.prices, weeks.prices, rtol=1e-12)
+
+
+def test_bars_of_four_hours_make_the_same_foreign_exchange_days() -> None:
+    series = BarStore((shipped_root(),)).load("EURUSD", "1h")
+    assert resample(resample(series, Timeframe.H4), Timeframe.D1).timestamp.tolist() == (
+        resample(series, Timeframe.D1).timestamp.tolist()
+    )
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    market=st.sampled_from(
+        [UTC, FX, US_EQUITY, parse_market("equity:Asia/Tokyo"), parse_market("equity:Africa/Cairo")]
+    ),
+    short=st.sampled_from([Timeframe.M1, Timeframe.M30, Timeframe.H1]),
+)
+def test_days_are_those_of_the_market_in_pandas(seed: int, market: Market, short: Timeframe) -> None:
+    series = replace(random_bars(short, seed, 2_000), market=market)
+    days, expected = resample(series, Timeframe.D1), by_trading_day(series, market)
+    np.testing.assert_allclose(days.prices, expected.to_numpy().T, rtol=1e-9)
+    assert days.market == market
+    if market.has_local_dates:
+        assert days.timestamp.tolist() == expected.index.as_unit("ns").asi8.tolist()
 
 
 @pytest.mark.parametrize(
     ("timeframe", "instant", "opens"),
     [
-        ("4h", "2024-03-06T11:59:59Z", "2024-03-06T08:00:00Z"),
-        ("1d", "2024-03-06T23:59:59Z", "2024-03-06T00:00:00Z"),
-        ("1w", "2024-03-10T23:59:59Z", "2024-03-04T00:00:00Z"),
+        ("4h", "2024-03-06T11:59:00Z", "2024-03-06T08:00:00Z"),
+        ("1d", "2024-03-06T23:59:00Z", "2024-03-06T00:00:00Z"),
+        ("1w", "2024-03-10T23:59:00Z", "2024-03-04T00:00:00Z"),
         ("1w", "2024-03-11T00:00:00Z", "2024-03-11T00:00:00Z"),
         ("1w", "1969-12-31T12:00:00Z", "1969-12-29T00:00:00Z"),
     ],
 )
 def test_buckets_lie_on_utc_and_weeks_begin_on_monday(timeframe: str, instant: str, opens: str) -> None:
     stamp = np.array([parse_stamp(instant)[0]])
-    assert bucket_opens(stamp, Timeframe(timeframe)).tolist() == [parse_stamp(opens)[0]]
+    assert bucket_stamps(stamp, Timeframe.M1, UTC, Timeframe(timeframe)).tolist() == [parse_stamp(opens)[0]]
 
 
 def test_the_same_timeframe_is_the_same_series() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ktrdr_engine.bars import store as store_module
 from ktrdr_engine.bars.files import write_parquet
+from ktrdr_engine.bars.market import UTC
 from ktrdr_engine.bars.store import BarStore, DatasetSummary
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.errors import DataError
@@ -117,7 +118,7 @@ def test_the_users_file_wins_over_the_shipped_one(folder: Path) -> None:
 
 def test_a_summary_says_what_a_file_holds(folder: Path, store: BarStore) -> None:
     write(folder, CSV)
-    assert store.summary("TEST", "1h") == DatasetSummary("TEST", "1h", 3, NEW_YEAR, NEW_YEAR + 2 * HOUR, "user")
+    assert store.summary("TEST", "1h") == DatasetSummary("TEST", "1h", 3, NEW_YEAR, NEW_YEAR + 2 * HOUR, "user", UTC)
 
 
 @pytest.mark.parametrize(("symbol", "meant"), [("EURUSX", "EURUSD"), ("eurusd", "EURUSD"), ("APL", "AAPL")])

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ktrdr_engine.bars.market import UTC
+from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.metrics.curve import measure
 from ktrdr_engine.metrics.paths import drawdowns, rolling_sharpe
 
@@ -46,7 +48,9 @@ def test_drawdowns_lie_between_nothing_and_everything_and_reach_the_largest(seed
     equity = np.random.default_rng(seed).uniform(1, 200, 50)
     ours = drawdowns(equity, 100.0)
     assert ((ours >= 0) & (ours <= 1)).all()
-    assert ours.max() == pytest.approx(measure(np.arange(50), equity, 100.0).max_drawdown, abs=1e-12)
+    assert ours.max() == pytest.approx(
+        measure(np.arange(50), equity, 100.0, timeframe=Timeframe.M1, market=UTC).max_drawdown, abs=1e-12
+    )
 
 
 @given(seed=seeds)

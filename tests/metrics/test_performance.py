@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ktrdr_engine.bars.market import CRYPTO, UTC
+from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.metrics.performance import Performance, summarise
 
 DAY = 86_400_000_000_000
@@ -56,7 +58,7 @@ def performance(
     run = Run(np.array(equity, np.float64), Trades(np.array(trades, np.float64)), start=start, **changes)
     closes = 51.0 + np.arange(bars)
     prices = np.array([closes - 1, closes + 1, closes - 2, closes, np.ones(bars)])
-    return summarise(weekdays(bars), prices, run)
+    return summarise(weekdays(bars), prices, run, timeframe=Timeframe.D1, market=UTC)
 
 
 def test_every_number_of_a_small_run() -> None:
@@ -82,7 +84,7 @@ def test_every_number_of_a_small_run() -> None:
     assert (numbers.final_value, numbers.initial_capital) == (1254.0, 1000.0)
     assert numbers.buy_and_hold_return == pytest.approx(54 / 50 - 1)
     assert (numbers.bars, numbers.annualization) == (4, 252)
-    assert numbers.notes == ()
+    assert [note for note in numbers.notes if "trading days" not in note] == []
 
 
 def test_numbers_are_plain_python_values() -> None:
@@ -163,6 +165,12 @@ def test_a_mean_equity_below_zero_has_no_turnover() -> None:
     assert "turnover undefined: the mean equity is not above 0." in numbers.notes
 
 
+@pytest.mark.parametrize(("days", "noted"), [(59, True), (60, False)])
+def test_numbers_annualised_from_under_sixty_days_carry_a_note(days: int, noted: bool) -> None:
+    numbers = performance(*np.linspace(1000, 1100, days).tolist(), trades=(5.0, -3.0))
+    assert bool([note for note in numbers.notes if "59 trading days" in note]) is noted
+
+
 def test_a_number_beyond_the_range_of_floats_is_undefined() -> None:
     numbers = performance(1e300, 1e300, 1e300, initial_capital=1e-300)
     assert numbers.total_return is None
@@ -174,7 +182,7 @@ def test_the_ratios_agree_with_empyrical_on_hourly_bars_of_many_days() -> None:
     stamps = MONDAY + np.arange(24 * 60) * (DAY // 24)
     equity = 1000 * np.exp(np.cumsum(generator.normal(0, 0.002, len(stamps))))
     run = Run(equity, Trades(np.array([equity[-1] - 1000])))
-    numbers = summarise(stamps, np.ones((5, len(stamps))), run)
+    numbers = summarise(stamps, np.ones((5, len(stamps))), run, timeframe=Timeframe.H1, market=CRYPTO)
     days = pd.Series(equity, index=pd.to_datetime(stamps)).resample("D").last()
     returns = np.diff(np.concatenate(([1000.0], days))) / np.concatenate(([1000.0], days[:-1]))
     assert numbers.annualization == 365

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ktrdr_engine.metrics.periods import MonthlyReturns, monthly_returns
 
 CAPITAL = 100.0
+DAY = 86_400_000_000_000
 
 
 def stamps(*days: str) -> NDArray[np.int64]:
@@ -21,14 +22,14 @@ def stamps(*days: str) -> NDArray[np.int64]:
 
 
 def measured(days: list[str], equity: list[float]) -> MonthlyReturns:
-    return monthly_returns(stamps(*days), np.array(equity), CAPITAL)
+    return monthly_returns(stamps(*days) // DAY, np.array(equity), CAPITAL)
 
 
 @given(seed=st.integers(0, 2**32 - 1), bars=st.integers(2, 400), hours=st.integers(1, 200))
 def test_they_agree_with_pandas(seed: int, bars: int, hours: int) -> None:
     index = pd.date_range("2019-11-03 05:00", periods=bars, freq=f"{hours}h")
     equity = CAPITAL * np.cumprod(1 + np.random.default_rng(seed).normal(0, 0.02, bars), dtype=np.float64)
-    ours = monthly_returns(index.as_unit("ns").asi8, equity, CAPITAL)
+    ours = monthly_returns(index.as_unit("ns").asi8 // DAY, equity, CAPITAL)
     months = pd.Series(equity, index).resample("ME").last().dropna()
     expected = months.pct_change()
     expected.iloc[0] = months.iloc[0] / CAPITAL - 1
@@ -41,7 +42,7 @@ def test_they_agree_with_pandas(seed: int, bars: int, hours: int) -> None:
 def test_the_months_of_a_year_compound_to_its_total(seed: int) -> None:
     index = pd.date_range("2019-02-01", periods=60, freq="20D")
     equity = CAPITAL * np.cumprod(1 + np.random.default_rng(seed).normal(0, 0.05, 60), dtype=np.float64)
-    ours = monthly_returns(index.as_unit("ns").asi8, equity, CAPITAL)
+    ours = monthly_returns(index.as_unit("ns").asi8 // DAY, equity, CAPITAL)
     np.testing.assert_allclose(np.nanprod(1 + ours.returns, axis=1) - 1, ours.totals, rtol=0, atol=1e-9)
 
 
