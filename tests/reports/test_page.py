@@ -78,7 +78,7 @@ def test_every_chart_has_its_words() -> None:
     charts = [one for one in elements.named("div") if one.get("role") == "img"]
     assert [one["id"] for one in charts] == ["chart-equity", "chart-drawdown", "chart-rolling"]
     assert "buy and hold without costs" in whole()
-    assert "over the last 91 returns" in whole()
+    assert "over the last 63 returns" in whole()
 
 
 @pytest.mark.parametrize("evil", [EVIL, "</script><script>alert(1)//", "{{ 7 * 7 }}", "\u2028--><!--"])
