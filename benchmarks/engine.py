@@ -46,7 +46,8 @@ def signals_to_results(given: Case) -> Performance:
     bridge = BacktestProgressBridge("op_backtest_20250101_aaaaaaaaaa", "X", "1h", bars)
     observer = BridgeObserver(bridge, CancellationToken(), BarWindow(given.series, 0))
     simulation = simulate(given.series.prices, given.codes, RULES, observer=observer)
-    return summarise(given.series.timestamp, given.series.prices, simulation)
+    series = given.series
+    return summarise(series.timestamp, series.prices, simulation, timeframe=series.timeframe, market=series.market)
 
 
 def simulate_whole(given: Case) -> Simulation:

@@ -168,6 +168,7 @@ class BarStore:
         if stem is None or former == name or not _was_loaded_as(symbol, self._catalog.find(stem)):
             return None
         return former, stem
+
     def _version(self, path: Path) -> _Version:
         """Return what changes when the bars or the market that was said of them do."""
         said = () if path.suffix == ".parquet" else tuple(map(_version_if_any, self._markets))

@@ -52,7 +52,9 @@ def test_a_longer_bar_is_seen_from_its_close_on() -> None:
 def in_march(market: Market, length: Timeframe = Timeframe.H1, bars: int = 1_000) -> BarSeries:
     """Return bars around the clock over the weeks in which clocks change in New York, and elsewhere."""
     first = pd.Timestamp("2024-02-26 00:00", tz="UTC").value
-    series = priced(first + np.arange(bars) * length.nanoseconds, 100 + np.arange(bars) % 7.0, length)
+    series = priced(
+        first + np.arange(bars) * length.nanoseconds, np.asarray(100 + np.arange(bars) % 7, np.float64), length
+    )
     return replace(series, market=market)
 
 

@@ -89,8 +89,9 @@ def test_shipped_hours_make_foreign_exchange_days_without_sundays() -> None:
     series = BarStore((shipped_root(),)).load("EURUSD", "1h")
     days, expected = resample(series, Timeframe.D1), by_trading_day(series, FX)
     assert len(days) == 260
-    assert set(expected.index.day_of_week) == {0, 1, 2, 3, 4}
-    opens = (expected.index - pd.Timedelta(hours=7)).tz_localize("America/New_York").tz_convert("UTC")
+    dates = pd.DatetimeIndex(expected.index)
+    assert set(dates.day_of_week) == {0, 1, 2, 3, 4}
+    opens = (dates - pd.Timedelta(hours=7)).tz_localize("America/New_York").tz_convert("UTC")
     assert days.timestamp.tolist() == opens.as_unit("ns").asi8.tolist()
     np.testing.assert_allclose(days.prices, expected.to_numpy().T, rtol=1e-12)
 
@@ -124,7 +125,7 @@ def test_days_are_those_of_the_market_in_pandas(seed: int, market: Market, short
     np.testing.assert_allclose(days.prices, expected.to_numpy().T, rtol=1e-9)
     assert days.market == market
     if market.has_local_dates:
-        assert days.timestamp.tolist() == expected.index.as_unit("ns").asi8.tolist()
+        assert days.timestamp.tolist() == pd.DatetimeIndex(expected.index).as_unit("ns").asi8.tolist()
 
 
 @pytest.mark.parametrize(

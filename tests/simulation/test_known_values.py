@@ -17,7 +17,9 @@ from backtesting.lib import crossover
 from backtesting.test import GOOG, SMA
 from numpy.typing import NDArray
 
+from ktrdr_engine.bars.market import US_EQUITY
 from ktrdr_engine.bars.store import BarStore
+from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.metrics import ratios
 from ktrdr_engine.metrics.performance import summarise
 from ktrdr_engine.simulation.models import SimulationRules
@@ -84,7 +86,7 @@ def test_the_final_value_and_the_number_of_trades_are_the_known_ones(ours: Simul
 
 
 def test_the_drawdown_is_the_known_one(market: Market, ours: Simulation) -> None:
-    drawdown = summarise(market.stamps, market.prices, ours).max_drawdown
+    drawdown = summarise(market.stamps, market.prices, ours, timeframe=Timeframe.D1, market=US_EQUITY).max_drawdown
     assert drawdown == pytest.approx(0.3393159182905461, abs=1e-12)
 
 
