@@ -14,6 +14,7 @@ from ktrdr_engine.features.matrix import build_features
 from ktrdr_engine.features.plan import FeaturePlan, RawInput
 from ktrdr_engine.inference.metadata import Normalization
 from ktrdr_engine.strategy.schema import StrategyConfig
+from ktrdr_engine.training.label_advice import NAMES, Readable, label_advice
 from ktrdr_engine.training.labels import UNKNOWN, make_labels
 from ktrdr_engine.training.markets import Market, markets
 from ktrdr_engine.training.split import PARTS, cut, parts
@@ -51,9 +52,8 @@ def labelled_rows(config: StrategyConfig, plan: FeaturePlan, market: Market, sin
     """
     series = market.base
     labelled = make_labels(series, config.training.labels)
-    features = build_features(plan, series, market.higher).values
-    wanted = series.timestamp >= since if since is not None else True
-    usable = np.flatnonzero(np.isfinite(features).all(axis=1) & (labelled.codes != UNKNOWN) & wanted)
+    features, has_features = _features(plan, market, since)
+    usable = np.flatnonzero(has_features & (labelled.codes != UNKNOWN))
     return Rows(
         features[usable],
         labelled.codes[usable].astype(np.int64),
@@ -70,30 +70,51 @@ def parted_rows(
     Each symbol is labelled by its own bars of the shortest timeframe and sees its own longer ones.
 
     Raises:
-        DataError: The series are not those the plan reads, a part has no rows, or the training rows have only one
-            label.
+        DataError: The series are not those the plan reads, a part has no rows, or their labels cannot be learned from;
+            the message has what to change about the labels where that helps.
     """
     collected = [labelled_rows(config, plan, market, since) for market in markets(plan, series, since)]
     rows = Rows(*(np.concatenate(columns) for columns in zip(*collected, strict=True)))
-    found = len(rows.labels)
+    found, labels = len(rows.labels), config.training.labels
+
+    def advice(otherwise: str, only: int | None = None) -> str:
+        readable = [Readable(market.base, _features(plan, market, since)[1]) for market in markets(plan, series, since)]
+        return label_advice(readable, labels, config.training.data_split, only=only) or otherwise
+
     if found == 0:
-        raise DataError(f"No bar has both features and a label: {_bars(series)}. Give a longer range.")
+        raise DataError(f"No bar has both features and a label: {_bars(series)}. {advice('Give a longer range.')}")
     chosen = parts(rows.stamps, rows.known, cut(rows.stamps, config.training.data_split))
     for part in PARTS:
         if len(chosen[part]) == 0:
+            repair = advice("Give a longer range or a larger share.")
             raise DataError(
-                f"No rows are left for {part}: {_bars(series)}, {found} labelled rows. Give a longer range, a shorter "
-                "training.labels.lookahead or a larger share.",
+                f"No rows are left for {part}: {_bars(series)}, {found} labelled rows, those not counted whose label "
+                f"reaches into the next part. {repair}",
                 details={"part": part, "labelled_rows": found},
             )
     result = {part: _chosen(rows, chosen[part]) for part in PARTS}
-    if len(np.unique(result["train"].labels)) < 2:
+    taught = np.unique(result["train"].labels)
+    if len(taught) < 2:
+        only, otherwise = int(taught[0]), "No setting near these helps: give a longer range or other prices."
         raise DataError(
-            "All training rows have the same label, so there is nothing to learn. Lower training.labels.threshold "
-            f"(now {config.training.labels.threshold:g}) or give a longer range.",
-            details={"threshold": config.training.labels.threshold},
+            f"All training rows have the same label, {NAMES[only]}, so there is nothing to learn. "
+            + advice(otherwise, only),
+            details={"label": NAMES[only], "threshold": labels.threshold, "lookahead": labels.lookahead},
+        )
+    if not np.isin(result["validation"].labels, taught).any():
+        raise DataError(
+            "No validation row has a label that the training rows teach, so nothing can be judged. "
+            + advice("Give a longer range."),
+            details={"threshold": labels.threshold, "lookahead": labels.lookahead},
         )
     return result
+
+
+def _features(plan: FeaturePlan, market: Market, since: int | None) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the features of all bars, and which bars have all of them and are not before `since`."""
+    features = build_features(plan, market.base, market.higher).values
+    has_features = np.isfinite(features).all(axis=1)
+    return features, has_features & (market.base.timestamp >= since) if since is not None else has_features
 
 
 def _chosen(rows: Rows, numbers: NDArray[np.intp]) -> Rows:

@@ -12,12 +12,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NamedTuple
 
-import numpy as np
 import torch
 
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.series import BarSeries
-from ktrdr_engine.errors import DataError, OperationCancelled
+from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.inference.bundle import ModelBundle
 from ktrdr_engine.inference.metadata import (
     AnyArchitecture,
@@ -81,12 +80,6 @@ def gather(
     config, plan = strategy.config, strategy.config.feature_plan()
     training = config.training if seed is None else config.training.model_copy(update={"seed": seed})
     rows = parted_rows(config, plan, series, since)
-    if not np.isin(rows["validation"].labels, rows["train"].labels).any():
-        raise DataError(
-            "No validation row has a label that the training rows teach, so nothing can be judged. Give a longer range "
-            f"or lower training.labels.threshold (now {training.labels.threshold:g}).",
-            details={"threshold": training.labels.threshold},
-        )
     return Material(strategy, training, tuple(dict.fromkeys(one.symbol for one in series)), rows)
 
 

@@ -112,7 +112,7 @@ def test_longer_bars_that_stop_inside_the_range_are_found_before_the_training(pr
         ({"symbols": ["WAVE", "OTHER", "WAVE"]}, "invalid_request", "symbols", "names WAVE more than once"),
         ({"timeframes": ["4h"]}, "strategy_error", "timeframes", "written for 1h bars, not for 4h"),
         ({"timeframes": ["1h", "4h"]}, "strategy_error", "timeframes", "leave timeframes out"),
-        ({"start_date": "yesterday"}, "invalid_request", "start_date", "2024-12-31"),
+        ({"start_date": "yesterday"}, "invalid_request", "start_date", "YYYY-MM-DD"),
         ({"end_date": "1970-01-01"}, "invalid_request", "end_date", "swap them"),
         ({"start_date": "1980-01-01", "end_date": "1980-02-01"}, "data_error", "start_date", "Available: 1970-01-01"),
         ({"symbols": ["WAVE", "LATE"], "end_date": "1970-01-31"}, "data_error", "start_date", "LATE 1h has no bars"),
