@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.metrics.wording import decimal
 from ktrdr_engine.rules.rule_base import RuleBase
 
 if TYPE_CHECKING:
@@ -33,5 +34,5 @@ def nearest_rule(job: BacktestJob, simulation: Simulation) -> Iterator[str]:
     stamp = format_stamp(int(job.window.series.timestamp[best.row]))
     yield (
         f"rules[{best.rule}] came closest to opening a position: {rules.rules[best.rule]}, "
-        f"which fired with at most {best.strength:.2f}, at {stamp}."
+        f"which fired with at most {decimal(best.strength, 2, 2)}, at {stamp}."
     )

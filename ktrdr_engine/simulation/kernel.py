@@ -39,6 +39,8 @@ _TAKE_PROFIT: Final = int(ExitReason.TAKE_PROFIT)
 _TRAILING_STOP: Final = int(ExitReason.TRAILING_STOP)
 _END_OF_DATA: Final = int(ExitReason.END_OF_DATA)
 _OPEN_POSITION: Final = -1
+_UP_BY_ROUNDING: Final = 1.0 + 2.0**-48
+"""More than the half dozen roundings behind a level or a number of units amount to."""
 
 BARS_A_CANCEL_CHECK: Final = 100
 TRADES_A_BAR: Final = 2
@@ -168,7 +170,8 @@ def open_position(account: Account, run: Run, side: int, fill: Fill) -> Account:
     price = fill.price * (1.0 + side * run.slippage)
     units = run.fraction * account.cash / (price * (1.0 + run.commission))
     if run.whole_units:
-        units = np.floor(units)
+        # What is exactly affordable must not be lost to the rounding of this line.
+        units = np.floor(units * _UP_BY_ROUNDING)
     if units <= 0.0:
         run.unsized += 1
         return account
@@ -193,11 +196,15 @@ def settle(account: Account, run: Run, slot: Trade, order: int, fill: Fill) -> A
 
 @inlined
 def stop_of_long(account: Account, run: Run, bar: Bar) -> Fill:
-    """Return where this bar stops a long: the stop before the target, a level gapped through at the open."""
+    """Return where this bar stops a long: the stop before the target, a level gapped through at the open.
+
+    On one level, up to rounding, the fixed stop counts before the trailing one.
+    """
     trailing = account.highest * (1.0 - run.trailing_stop)
-    level = max(run.stop, trailing)
+    is_trailing = trailing > run.stop * _UP_BY_ROUNDING
+    level = trailing if is_trailing else run.stop
     if bar.low <= level:
-        reason = _TRAILING_STOP if trailing > run.stop else _STOP_LOSS
+        reason = _TRAILING_STOP if is_trailing else _STOP_LOSS
         return Fill(bar.bar, min(bar.open, level), reason)
     if bar.high >= run.target:
         return Fill(bar.bar, max(bar.open, run.target), _TAKE_PROFIT)
@@ -208,9 +215,10 @@ def stop_of_long(account: Account, run: Run, bar: Bar) -> Fill:
 def stop_of_short(account: Account, run: Run, bar: Bar) -> Fill:
     """Return where this bar stops a short: `stop_of_long` upside down."""
     trailing = account.lowest * (1.0 + run.trailing_stop)
-    level = min(run.stop, trailing)
+    is_trailing = trailing * _UP_BY_ROUNDING < run.stop
+    level = trailing if is_trailing else run.stop
     if bar.high >= level:
-        reason = _TRAILING_STOP if trailing < run.stop else _STOP_LOSS
+        reason = _TRAILING_STOP if is_trailing else _STOP_LOSS
         return Fill(bar.bar, max(bar.open, level), reason)
     if bar.low <= run.target:
         return Fill(bar.bar, min(bar.open, run.target), _TAKE_PROFIT)

@@ -10,6 +10,8 @@ from ktrdr_engine.simulation.decisions import Decisions
 from ktrdr_engine.simulation.models import HOLD, SimulationRules
 from ktrdr_engine.simulation.simulator import Simulation
 
+_SMALL = 0.01  # a probability that two decimals would not show
+
 
 def explain(simulation: Simulation, decisions: Decisions, rules: SimulationRules) -> tuple[str, ...]:
     """Return the notes on a run, the most important first; empty when there is nothing to say."""
@@ -39,9 +41,16 @@ def _no_trades(decisions: Decisions, rules: SimulationRules) -> Iterator[str]:
 
 def _never(signal: str, highest: float, threshold: float) -> str:
     if highest < threshold:
+        if highest < _SMALL:
+            return f"max {signal} probability {_digits(highest)} < confidence_threshold {threshold:.2f}"
         digits = next(digits for digits in (2, 4, 17) if f"{highest:.{digits}f}" != f"{threshold:.{digits}f}")
         return f"max {signal} probability {highest:.{digits}f} < confidence_threshold {threshold:.{digits}f}"
-    return f"{signal} was never the most probable class, although it reached a probability of {highest:.2f}"
+    return f"{signal} was never the most probable class, although it reached a probability of {_digits(highest)}"
+
+
+def _digits(value: float) -> str:
+    """Return a number with two decimals, or with two digits where those would show next to nothing of it."""
+    return f"{value:.2f}" if value == 0 or abs(value) >= _SMALL else f"{value:.2g}"
 
 
 def _account(simulation: Simulation, rules: SimulationRules) -> Iterator[str]:
@@ -54,14 +63,19 @@ def _account(simulation: Simulation, rules: SimulationRules) -> Iterator[str]:
         yield f"Entries not made because {reason}: {simulation.unsized}."
     if simulation.bars and (lowest := float(simulation.equity.min())) <= 0:
         yield (
-            f"The equity fell to {lowest:.2f}: a short position lost more than the account held. Unlike at a broker "
-            "there is no margin call; nothing is opened while the equity is not above 0."
+            f"The equity fell to {_digits(lowest)}: a short position lost more than the account held. Unlike at a "
+            "broker there is no margin call; nothing is opened while the equity is not above 0."
         )
 
 
 def _signals(simulation: Simulation, decisions: Decisions, rules: SimulationRules) -> Iterator[str]:
     if simulation.unfilled:
         yield "The decision on the last bar was not filled: it has no next open."
+    if decisions.alike:
+        yield (
+            f"Bars that decided HOLD because BUY and SELL were equally probable: {decisions.alike}. Rules, or the "
+            "network, say both at once there."
+        )
     if decisions.nonfinite:
         yield f"Bars that decided HOLD because the model's output was not finite: {decisions.nonfinite}."
     if not rules.position_awareness and (ignored := _without_effect(simulation, decisions)):

@@ -153,3 +153,12 @@ def test_torch_is_not_imported_for_rules() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["True", "False"]
+
+
+def test_rules_that_contradict_each_other_hold_and_say_so(edited: Edited) -> None:
+    text = (shipped_root() / "strategies" / "trend_rules.yaml").read_text(encoding="utf-8")
+    rules = text[text.index("  rules:") : text.index("decisions:")]
+    both = "  rules:\n    - {if: swing is rising, then: BUY}\n    - {if: swing is not falling, then: SELL}\n\n"
+    results = edited((rules, both), ("confidence_threshold: ", "confidence_threshold: 0.3 #"))
+    assert results.total_trades == 0
+    assert any("equally probable" in note for note in results.notes)

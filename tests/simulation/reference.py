@@ -6,9 +6,14 @@ whenever it needs a high, a low or an entry; it carries no running extremes. Slo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import Final
 
 from ktrdr_engine.simulation.models import BUY, SELL, SimulationRules
+
+ROUNDING: Final = 2.0**-48
+"""What is nearer than this share of itself is the same level, or the same amount."""
 
 
 @dataclass
@@ -115,6 +120,9 @@ class Reference:
         size = self.rules.position_fraction * equity / (price * (1 + self.rules.commission))
         if not self.rules.fractional_units:
             size = float(size // 1)
+            dearer = (size + 1) * price * (1 + self.rules.commission)
+            if dearer <= self.rules.position_fraction * equity * (1 + ROUNDING):
+                size += 1
         if size > 0:
             self.fill(bar, size if signal == BUY else -size, market, "entry")
         else:
@@ -179,8 +187,9 @@ class Reference:
             else:
                 best = min([entry.price, *self.low[entry.bar : bar]])
                 stops.append(("trailing_stop", best * (1 + rules.trailing_stop), False))
-        # The nearer stop is met first; on a tie the fixed one counts.
-        stops.sort(key=lambda stop: stop[1], reverse=long)
+        # The nearer stop is met first; on a tie, up to rounding, the fixed one counts.
+        if len(stops) < 2 or not math.isclose(stops[0][1], stops[1][1], rel_tol=ROUNDING):
+            stops.sort(key=lambda stop: stop[1], reverse=long)
         if rules.take_profit is not None:
             target = entry.price * (1 + rules.take_profit if long else 1 - rules.take_profit)
             stops.append(("take_profit", target, not long))

@@ -33,9 +33,21 @@ def test_a_probability_below_the_threshold_holds_and_one_at_it_does_not() -> Non
     assert decide(rows((0.59, 0.2, 0.21), (0.6, 0.2, 0.2), (0.2, 0.2, 0.6)), 0.6).codes.tolist() == [HOLD, BUY, SELL]
 
 
-def test_of_equal_probabilities_the_first_class_wins() -> None:
-    equal = rows((0.4, 0.2, 0.4), (0.5, 0.5, 0.0), (0.0, 0.5, 0.5))
-    assert decide(equal, 0.3).codes.tolist() == [BUY, BUY, HOLD]
+def test_buy_and_sell_that_are_equally_probable_contradict_each_other_and_hold() -> None:
+    third = 1 / 3
+    equal = rows((0.4, 0.2, 0.4), (0.5, 0.0, 0.5), (third, third, third), (0.5, 0.0, np.nextafter(np.float32(0.5), 1)))
+    decisions = decide(equal, 0.3)
+    assert decisions.codes.tolist() == [HOLD] * 4
+    assert (decisions.alike, decisions.buys, decisions.sells) == (4, 0, 0)
+    assert decide(equal, 0.3, start=1).alike == 3
+
+
+def test_a_tie_that_would_decide_nothing_anyhow_is_not_counted() -> None:
+    assert decide(rows((0.3, 0.4, 0.3), (0.4, 0.2, 0.4), (NAN, NAN, NAN)), 0.5).alike == 0
+
+
+def test_between_equal_buy_and_hold_it_buys_and_between_equal_hold_and_sell_it_holds() -> None:
+    assert decide(rows((0.5, 0.5, 0.0), (0.0, 0.5, 0.5)), 0.3).codes.tolist() == [BUY, HOLD]
 
 
 @pytest.mark.parametrize("bad", [(NAN, NAN, NAN), (0.9, NAN, 0.1), (INF, 0.0, 0.0), (INF, -INF, 0.0), (0.9, 0.0, INF)])
@@ -116,5 +128,7 @@ def test_every_row_agrees_with_a_plain_reading_of_the_rule(
     for row in probabilities.tolist():
         best = max(row)
         sure = all(np.isfinite(row)) and best >= threshold
+        if sure and row.index(best) != HOLD and abs(row[BUY] - row[SELL]) <= 2.0**-21:
+            sure = False
         expected.append(row.index(best) if sure else HOLD)
     assert codes == expected

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
+
 import numpy as np
 import pytest
 
 from ktrdr_engine.simulation.models import ExitReason
-from tests.simulation.markets import bars, flat_bars, run
+from ktrdr_engine.simulation.simulator import simulate
+from tests.simulation.markets import FREE, bars, codes, flat_bars, run
 
 
 def test_a_buy_decided_at_a_close_is_filled_at_the_next_open() -> None:
@@ -193,3 +198,31 @@ def test_slippage_at_the_entry_is_an_adverse_excursion_from_the_first_moment() -
     trades = run(flat_bars(10, 10, 10), "BS.", slippage=0.25).trades
     assert trades.mae == pytest.approx([1 - 10 / 12.5])
     assert trades.mfe == pytest.approx([0.0])
+
+
+def test_whole_units_that_are_exactly_affordable_are_bought_and_no_others() -> None:
+    # The numbers are those that people write, so that the oracle computes in decimals, without any rounding.
+    random = Random(4)
+    wrong = []
+    for _ in range(4_000):
+        price = Decimal(random.randint(1, 999_999)) / 10 ** random.randint(0, 4)
+        commission = Decimal(random.choice(["0", "0.001", "0.0005", "0.002", "0.0123"]))
+        units, fraction = random.randint(1, 100_000), Decimal(random.choice(["1", "0.5", "0.25", "0.1"]))
+        exact = units * price * (1 + commission) / fraction
+        short_by_a_bit = exact - exact * Decimal("1e-12")
+        for capital, bought in ((exact, units), (short_by_a_bit, units - 1)):
+            simulation = simulate(
+                flat_bars(*[float(price)] * 2),
+                codes("B."),
+                replace(
+                    FREE,
+                    initial_capital=float(capital),
+                    commission=float(commission),
+                    position_fraction=float(fraction),
+                    fractional_units=False,
+                ),
+            )
+            found = simulation.trades.units.tolist() or [0.0]
+            if found != [bought]:
+                wrong.append((price, commission, fraction, units, found))
+    assert wrong == []

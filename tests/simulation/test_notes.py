@@ -103,3 +103,12 @@ def test_repeated_signals_are_named_only_without_position_awareness(aware: bool,
     assert len(said) == expected
     if said:
         assert said[0].startswith("Signals that repeated the side of the open position: 2.")
+
+
+def test_bars_on_which_buy_and_sell_are_alike_are_named() -> None:
+    (note,) = notes(BUYS, (0.6, 0.0, 0.6), (0.6, 0.0, 0.6), SELLS, HOLDS)
+    assert "BUY and SELL were equally probable: 2." in note
+
+
+def test_a_probability_that_is_small_is_not_told_as_none() -> None:
+    assert notes((0.00012, 0.9, 0.1)) == ("No trades: max BUY probability 0.00012 < confidence_threshold 0.60.",)

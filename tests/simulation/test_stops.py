@@ -177,3 +177,20 @@ def test_the_target_is_a_favourable_excursion() -> None:
 
 def test_a_fixed_and_a_trailing_stop_at_one_level_count_as_the_fixed_one() -> None:
     assert exits(long((100, 100, 85, 90), stop_loss=0.1, trailing_stop=0.1)) == [(1, 90.0, "stop_loss")]
+
+
+LEVELS = [(0.3, 12.5, 0.44), (0.1, 12.0, 0.25), (0.3, 14.0, 0.5), (0.2, 16.0, 0.5), (0.1, 10.0, 0.1), (0.04, 12.0, 0.2)]
+
+
+@pytest.mark.parametrize(("loss", "high", "trail"), LEVELS)
+def test_levels_that_differ_by_rounding_alone_are_one_level(loss: float, high: float, trail: float) -> None:
+    # 10 * (1 - 0.3) is 7.0, 12.5 * (1 - 0.44) is 7.000000000000001: the same price on paper.
+    prices = bars((10, 10, 10, 10), (10, high, 10, 10), (10, 10, 5, 5), (5, 5, 5, 5))
+    assert run(prices, "B...", stop_loss=loss, trailing_stop=trail).trades.exit_words() == ["stop_loss"]
+
+
+@pytest.mark.parametrize(("loss", "low", "trail"), [(0.2, 8.0, 0.5), (0.1, 8.8, 0.25), (0.35, 7.5, 0.8)])
+def test_a_shorts_levels_that_differ_by_rounding_alone_are_one_level(loss: float, low: float, trail: float) -> None:
+    prices = bars((10, 10, 10, 10), (10, 10, low, 10), (10, 30, 10, 30), (30, 30, 30, 30))
+    simulation = run(prices, "S...", stop_loss=loss, trailing_stop=trail, allow_short_from_flat=True)
+    assert simulation.trades.exit_words() == ["stop_loss"]
