@@ -25,6 +25,7 @@ from ktrdr_engine.settings import Settings
 from ktrdr_engine.training.service import TrainingService
 
 if TYPE_CHECKING:
+    from ktrdr_engine.authoring.library import Library
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.inference.library import ModelLibrary
     from ktrdr_engine.strategy.library import StrategyLibrary
@@ -101,6 +102,13 @@ class Application:
         except DependencyError as error:
             logger.error("%s", error.message)
         _ = build_network, gather, self.strategies, self.models, self.bars
+
+    @cached_property
+    def library(self) -> Library:
+        """What can be deleted and restored."""
+        from ktrdr_engine.authoring.library import Library
+
+        return Library(self.settings.ktrdr_home)
 
     @property
     def shelves(self) -> Shelves:

@@ -22,6 +22,7 @@ from ktrdr_mcp.tools.charts import chart_tools
 from ktrdr_mcp.tools.comparison import comparison_tools
 from ktrdr_mcp.tools.datasets import dataset_tools
 from ktrdr_mcp.tools.indicators import indicator_tools
+from ktrdr_mcp.tools.library import library_tools
 from ktrdr_mcp.tools.models import model_tools
 from ktrdr_mcp.tools.operations import operations_tools
 from ktrdr_mcp.tools.strategies import strategy_tools
@@ -53,6 +54,7 @@ def server_tools(application: Application) -> list[StrictTool]:
         *dataset_tools(application),
         *strategy_tools(lambda: application.shelves),
         *model_tools(lambda: application.shelves),
+        *library_tools(application),
         *indicator_tools(),
         *comparison_tools(application.operations),
         *chart_tools(application),

@@ -54,6 +54,26 @@ class SavedStrategy(_Frozen):
     summary: str
 
 
+class TrashRow(_Frozen):
+    """One thing in the trash: `why` it is there, and since `when`."""
+
+    id: str
+    kind: str
+    name: str
+    when: str
+    why: str
+
+
+class LibraryReply(_Frozen):
+    """What was done; `entries` are those made by it, or those listed. `next` is the call to make."""
+
+    message: str
+    entries: tuple[TrashRow, ...]
+    total: int
+    returned: int
+    next: str
+
+
 class Mistake(_Frozen):
     """One mistake in a strategy file; `written` is the value as the file writes it, `line` 0 where there is none."""
 

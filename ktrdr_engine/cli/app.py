@@ -13,7 +13,7 @@ import typer
 from ktrdr_engine import __version__
 from ktrdr_engine.backtesting.models import DEFAULT_CAPITAL, DEFAULT_COMMISSION, DEFAULT_SLIPPAGE
 from ktrdr_engine.cli.completing import model_paths, operation_ids, strategy_paths
-from ktrdr_engine.cli.library import Json, data, models, strategies
+from ktrdr_engine.cli.library import Json, data, library, models, strategies
 from ktrdr_engine.cli.running import running, show_tracebacks
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.add_typer(operations, name="operations")
 app.add_typer(strategies, name="strategies")
 app.add_typer(models, name="models")
 app.add_typer(data, name="data")
+app.add_typer(library, name="library")
 
 # -P: from where this command was imported, not from whatever lies in the folder it is run in.
 _FROM_HERE = ("-P", "-m")

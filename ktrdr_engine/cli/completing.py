@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, get_args
+
+from typer import Context
 
 from ktrdr_engine.errors import KtrdrError
+from ktrdr_engine.trash import Kind
 
 _SEARCHED_OPERATIONS: Final = 100
 
@@ -24,6 +27,16 @@ def strategy_paths(incomplete: str) -> list[str]:
 def model_paths(incomplete: str) -> list[str]:
     """Return the models that begin so, as commands take them."""
     return _beginning_with(incomplete, lambda: _paths("models", (".pt",)))
+
+
+def kinds(incomplete: str) -> list[str]:
+    """Return the kinds of files that begin so."""
+    return _beginning_with(incomplete, lambda: ["strategy", "model", "dataset"])
+
+
+def own_names(context: Context, incomplete: str) -> list[str]:
+    """Return the names of the user's own files, of the kind typed before, that begin so."""
+    return _beginning_with(incomplete, lambda: _own_names(context.params.get("kind")))
 
 
 def _beginning_with(incomplete: str, known: Callable[[], list[str]]) -> list[str]:
@@ -53,3 +66,11 @@ def _paths(kind: str, suffixes: tuple[str, ...]) -> list[str]:
 
     files = Catalog(kind, suffixes, (load_settings().ktrdr_home, shipped_root()), InputError)
     return [f"{kind}/{name}" for name in files.names()]
+
+
+def _own_names(kind: object) -> list[str]:
+    from ktrdr_engine.authoring.library import Library
+    from ktrdr_engine.settings import load_settings
+
+    library = Library(load_settings().ktrdr_home)
+    return [name for known in get_args(Kind) if known == kind for name in library.names(known)]

@@ -1,6 +1,6 @@
-"""`ktrdr strategies`, `models` and `data`: the commands and their options; what they do is in `shelves` and `data`.
+"""`ktrdr strategies`, `models`, `data` and `library`: the commands and their options.
 
-Without a command each lists what there is.
+What they do is in `shelves`, `data` and `trash`. Without a command each lists what there is.
 """
 
 from __future__ import annotations
@@ -9,13 +9,22 @@ from typing import Annotated
 
 import typer
 
+from ktrdr_engine.cli.completing import kinds, own_names
 from ktrdr_engine.cli.running import running
 
 strategies = typer.Typer(help="List, show, check and begin strategies.")
 models = typer.Typer(help="List and show trained models.")
 data = typer.Typer(help="List, show and load prices.")
+library = typer.Typer(help="Delete strategies, models and prices to a trash, and bring them back.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+Kind = Annotated[str, typer.Argument(help="strategy, model or dataset.", metavar="KIND", autocompletion=kinds)]
+KindOrAll = Annotated[
+    str | None, typer.Argument(help="strategy, model or dataset; without it all.", metavar="KIND", autocompletion=kinds)
+]
+AnyName = Annotated[
+    str, typer.Argument(help="As its list shows it; a dataset as EURUSD_1h.", metavar="NAME", autocompletion=own_names)
+]
 Name = Annotated[str, typer.Argument(help="As the list shows it.", metavar="NAME")]
 
 
@@ -153,3 +162,54 @@ def load_data(
     }
     with running() as settings:
         raise typer.Exit(load_prices(settings, arguments, as_json=json))
+
+
+@library.callback(invoke_without_command=True)
+def library_alone(context: typer.Context, json: Json = False) -> None:
+    """List what is in the trash, unless a command says otherwise."""
+    if context.invoked_subcommand is None:
+        list_trash(None, json)
+
+
+@library.command("list")
+def list_trash(kind: KindOrAll = None, json: Json = False) -> None:
+    """List what can be restored, the latest first."""
+    from ktrdr_engine.cli.trash import show_trash
+
+    with running() as settings:
+        show_trash(settings, kind, as_json=json)
+
+
+@library.command("delete")
+def delete(kind: Kind, name: AnyName, json: Json = False) -> None:
+    """Move a file of yours to the trash; a shipped one that it hid is found again."""
+    from ktrdr_engine.cli.trash import delete as do
+
+    with running() as settings:
+        do(settings, kind, name, as_json=json)
+
+
+@library.command("restore")
+def restore(
+    kind: Kind,
+    name: Annotated[str, typer.Argument(help="As `library list` shows it.", metavar="NAME")],
+    entry: Annotated[str | None, typer.Option(help="Id of an older entry; without it the latest.")] = None,
+    json: Json = False,
+) -> None:
+    """Bring back what was deleted or written over; what is in place goes to the trash."""
+    from ktrdr_engine.cli.trash import restore as do
+
+    with running() as settings:
+        do(settings, kind, name, entry, as_json=json)
+
+
+@library.command("empty")
+def empty(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Forget everything in the trash for good; nothing else ever does."""
+    from ktrdr_engine.cli.trash import empty as do
+
+    with running() as settings:
+        do(settings, yes=yes, as_json=json)

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import filelock
 
 from ktrdr_engine.datasets.origin import Origin
 from ktrdr_engine.errors import DatasetBusy, StorageError
 from ktrdr_engine.symbols import file_name
+from ktrdr_engine.trash import Trash, TrashEntry
 
 if TYPE_CHECKING:
     from ktrdr_engine.bars.series import BarSeries
+
+
+_SIDE_FILE: Final = re.compile(r"\.[a-z]+(\.[a-z]+)*")
+
+
+def own_files(path: Path) -> list[Path]:
+    """Return the files of the dataset that is read from `path`: that one first, then what lies beside it."""
+    beside = (one for one in path.parent.iterdir() if one.name.startswith(f"{path.stem}.") and one.is_file())
+    files = (one for one in beside if _SIDE_FILE.fullmatch(one.name.removeprefix(path.stem)))
+    return sorted(files, key=lambda one: (one.name != path.name, one.name))
 
 
 class DatasetFile:
@@ -28,6 +40,7 @@ class DatasetFile:
         self.name = f"{symbol}_{timeframe}"
         self._stem = f"{file_name(symbol)}_{timeframe}"
         self.path = home / "data" / f"{self._stem}.parquet"
+        self._trash = Trash(home)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -59,6 +72,15 @@ class DatasetFile:
         from ktrdr_engine.bars.files import read_notes
 
         return Origin.from_notes(read_notes(self.path))
+
+    def keep(self, read_from: Path, *, why: str) -> TrashEntry | None:
+        """Keep in the trash what is there before it is written over; `read_from` may be a shipped file.
+
+        Raises:
+            StorageError: The trash cannot be written.
+        """
+        own = read_from.parent == self.path.parent.resolve()
+        return self._trash.keep("dataset", self.name, own_files(read_from) if own else [read_from], why=why)
 
     def write(self, series: BarSeries, origin: Origin) -> None:
         """Replace the file.

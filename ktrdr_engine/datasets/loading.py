@@ -111,10 +111,20 @@ class Load:
         if merged is not None:
             self._series = merged.series
         origin = self._origin.after(source.label, segment if source.by_time else None)
+        if changed:
+            self._keep_previous()
         if self._series is not None and (changed or (source.by_time and origin != self._origin)):
             self._job.file.write(self._series, origin)
             self._origin = origin
             self._tally.is_written = True
+
+    def _keep_previous(self) -> None:
+        """Keep what was there in the trash, once, unless this goes on with bars of the same source and adds to them."""
+        job, tally = self._job, self._tally
+        goes_on = job.source.by_time and job.source.label in self._origin.sources and not job.replace
+        if tally.bars_before and not tally.is_kept and not goes_on:
+            path = job.bars.path(job.symbol, job.timeframe)
+            tally.is_kept = job.file.keep(path, why=f"replaced by a load from {job.source.label}") is not None
 
     def _report(self, number: int, segment: Span, fresh: BarSeries | None, merged: Merge | None) -> None:
         first, last = (int(fresh.timestamp[0]), int(fresh.timestamp[-1])) if fresh is not None else segment

@@ -28,6 +28,7 @@ class Tally:
     bars_before: int = 0
     was_shipped: bool = False
     is_written: bool = False
+    is_kept: bool = False
     skipped: bool = False
     segments: int = 0
     segments_done: int = 0
@@ -90,7 +91,13 @@ def _notes(job: LoadJob, first: int | None, last: int | None, tally: Tally) -> I
     if tally.was_shipped and tally.is_written:
         yield (
             f"The {tally.bars_before} shipped bars were taken over; your file, with the new ones, is now used in their "
-            "place. Removing it brings the shipped ones back."
+            "place."
+        )
+    if tally.is_kept:
+        name = f"{job.symbol}_{job.timeframe}"
+        yield (
+            f"The {tally.bars_before} bars that were there are in the trash: manage_library(action='restore', "
+            f"kind='dataset', name={name!r}) or `ktrdr library restore dataset {name}` brings them back."
         )
     if tally.conflicts:
         yield _which_wins(job, tally.conflicts)

@@ -54,7 +54,7 @@ class StrategyLibrary:
 
     def __init__(self, roots: tuple[Path, ...]) -> None:
         self._catalog = Catalog("strategies", (".yaml", ".yml"), roots, StrategyError)
-        self._own = StrategyFolder(roots[0] / "strategies")
+        self._own = StrategyFolder(roots[0])
 
     def names(self) -> list[str]:
         """Return the file names of all strategies, sorted."""
@@ -110,4 +110,6 @@ class StrategyLibrary:
         """
         bare = self._catalog.bare(name)
         shipped = f"{bare}.yaml" in self.names() and self.source(bare) == "shipped"
-        return self._own.save(bare, text, expected_sha256=expected_sha256)._replace(shadows_shipped=shipped)
+        hidden = self._catalog.find(bare) if shipped else None
+        saved = self._own.save(bare, text, expected_sha256=expected_sha256, hidden=hidden)
+        return saved._replace(shadows_shipped=shipped)

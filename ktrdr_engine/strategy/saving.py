@@ -1,7 +1,8 @@
 """The user's own strategy files, written so that nobody's work is lost.
 
-A text is checked before it is written. Who replaces a file must say which text is meant to go; what goes is kept in
-`.history/<name>/<number>-<sha256>.yaml`, so that it, and what a model was trained on, can still be read.
+A text is checked before it is written. Who replaces a file must say which text is meant to go; what goes, also a
+shipped one that is hidden from now on, is kept in the trash, so that it can be restored, and read by its hash. Texts
+that were replaced before there was a trash are in `.history/<name>/<number>-<sha256>.yaml`.
 
 Guarantees: a reader sees the old file or the new one, never a part. Of two writers, threads or processes, one wins and
 the other is told. What `save` returned for is on the disk.
@@ -22,6 +23,7 @@ from typing import NamedTuple
 from ktrdr_engine.errors import StorageError, StrategyConflict, StrategyError
 from ktrdr_engine.strategy.loader import parse_strategy
 from ktrdr_engine.strategy.schema import StrategyConfig
+from ktrdr_engine.trash import Trash
 
 _NAME = re.compile(r"(?!.*\.ya?ml$)[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", re.IGNORECASE)
 _LOCK_SECONDS = 10
@@ -44,13 +46,14 @@ class Saved(NamedTuple):
 
 
 class StrategyFolder:
-    """The files in one folder, made when the first is saved."""
+    """The `strategies/` of a home, made when the first is saved."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, home: Path) -> None:
+        self._folder = home / "strategies"
+        self._trash = Trash(home)
 
-    def save(self, name: str, text: str, *, expected_sha256: str | None) -> Saved:
-        """Write `<name>.yaml`.
+    def save(self, name: str, text: str, *, expected_sha256: str | None, hidden: Path | None = None) -> Saved:
+        """Write `<name>.yaml`; `hidden` is a shipped file that will not be found any more.
 
         Raises:
             StrategyError, StrategyConflict, StorageError: As `StrategyLibrary.save`.
@@ -59,20 +62,20 @@ class StrategyFolder:
         config = _checked(name, content)
         sha256 = hashlib.sha256(content).hexdigest()
         path = self._folder / f"{name}.yaml"
-        with _storage_errors(path), self._locked():
+        with self.locked(), _storage_errors(path):
             _refuse_twin(self._folder / f"{name}.yml")
             previous = path.read_bytes() if path.is_file() else None
             there = hashlib.sha256(previous).hexdigest() if previous is not None else None
             if there != sha256:
                 _require(name, there, expected_sha256)
-                if previous is not None:
-                    self._keep(name, previous)
+                gone = [path] if previous is not None else [hidden] if hidden is not None else []
+                self._trash.keep("strategy", name, gone, why="replaced by save_strategy")
                 _write(path, content)
         return Saved(config, path.name, sha256, there)
 
     def versions(self, name: str) -> list[str]:
         """Return the sha256 of every kept text, the latest replaced first."""
-        return list(dict.fromkeys(path.stem.partition("-")[2] for path in self._kept(name)))
+        return list(self._kept(name))
 
     def version(self, name: str, sha256: str) -> Path:
         """Return the file of the kept text whose sha256 begins so.
@@ -80,35 +83,46 @@ class StrategyFolder:
         Raises:
             StrategyError: There is none, or more than one.
         """
-        known = self.versions(name)
-        found = [one for one in known if one.startswith(sha256)]
+        kept = self._kept(name)
+        found = [one for one in kept if one.startswith(sha256)]
         if len(found) != 1 or len(sha256) < _FEWEST_LETTERS:
-            shown = ", ".join(one[:12] for one in known[:20]) or "none"
+            shown = ", ".join(one[:12] for one in [*kept][:20]) or "none"
             raise StrategyError(
                 f"No version {sha256[:64]!r} of {name}. Kept versions, latest first: {shown}.",
-                details={"field": "version", "value": sha256[:64], "known": known},
+                details={"field": "version", "value": sha256[:64], "known": list(kept)},
             )
-        return next(path for path in self._kept(name) if path.stem.endswith(found[0]))
+        return kept[found[0]]
 
-    def _keep(self, name: str, content: bytes) -> None:
-        latest = next((int(path.stem.partition("-")[0]) for path in self._kept(name)), 0)
-        sha256 = hashlib.sha256(content).hexdigest()
-        _write(self._folder / ".history" / name / f"{latest + 1:06}-{sha256}.yaml", content)
-
-    def _kept(self, name: str) -> list[Path]:
-        """Return the files of the kept texts, the latest first; a text that came and went twice is there twice."""
+    def _kept(self, name: str) -> dict[str, Path]:
+        """Return the files of the kept texts by their sha256, the latest first."""
+        paths = [path for entry in self._trash.entries("strategy", name) for path in self._trash.paths(entry)]
+        kept: dict[str, Path] = {}
+        for path in paths:
+            with contextlib.suppress(OSError):  # restored meanwhile
+                kept.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
         folder = self._folder / ".history" / name
-        return sorted(folder.glob("[0-9]*-*.yaml"), reverse=True) if folder.is_dir() else []
+        older = sorted(folder.glob("[0-9]*-*.yaml"), reverse=True) if folder.is_dir() else []
+        return kept | {sha: path for path in older if (sha := path.stem.partition("-")[2]) not in kept}
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
+        """Hold the right to write.
+
+        Raises:
+            StorageError: The folder cannot be written, or somebody else writes and does not end.
+        """
         # Imported late: only who writes needs it.
         from filelock import FileLock
 
-        self._folder.mkdir(parents=True, exist_ok=True)
-        # A lock that cannot be had in time is an OSError: TimeoutError.
-        with FileLock(self._folder / ".lock", timeout=_LOCK_SECONDS, thread_local=False):
+        lock = FileLock(self._folder / ".lock", timeout=_LOCK_SECONDS, thread_local=False)
+        with _storage_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            # A lock that cannot be had in time is an OSError: TimeoutError.
+            lock.acquire()
+        try:
             yield
+        finally:
+            lock.release()
 
 
 def _checked(name: str, content: bytes) -> StrategyConfig:

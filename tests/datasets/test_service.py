@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ktrdr_engine.authoring.library import Library
 from ktrdr_engine.bars.files import write_parquet
 from ktrdr_engine.bars.resampling import resample
 from ktrdr_engine.bars.store import BarStore
@@ -16,6 +17,7 @@ from ktrdr_engine.datasets.file import DatasetFile
 from ktrdr_engine.datasets.models import LoadResults
 from ktrdr_engine.datasets.service import DataLoadingService
 from ktrdr_engine.errors import DataError, DatasetBusy, InvalidRequest, KtrdrError, SourceNotInstalled, StorageError
+from ktrdr_engine.trash import Trash
 from tests.datasets.conftest import Lab
 from tests.datasets.prices import bars, csv, put
 
@@ -89,6 +91,36 @@ async def test_shipped_bars_are_taken_over_into_the_users_file(lab: Lab) -> None
     assert results["provenance"]["sha256_before"] == shipped.sha256()
     assert any("5031 shipped bars were taken over" in note for note in results["notes"])
     assert lab.bars.summary("SPX", "1d").source == "user"
+
+
+async def test_a_load_over_shipped_bars_is_undone_by_a_restore(lab: Lab) -> None:
+    shipped = BarStore((shipped_root(),)).load("SPX", "1d")
+    more = bars([0, 1], symbol="SPX", timeframe=Timeframe.D1)
+    results = await lab.loaded(symbol="SPX", timeframe="1d", path=put(lab.home, csv(more)))
+    assert any("library restore dataset SPX_1d" in note for note in results["notes"])
+    (entry,) = Trash(lab.home).entries("dataset", "SPX_1d")
+    assert Trash(lab.home).paths(entry)[0].read_bytes() == (shipped_root() / "data" / "SPX_1d.csv").read_bytes()
+    Library(lab.home).restore("dataset", "SPX_1d")
+    assert lab.bars.load("SPX", "1d").sha256() == shipped.sha256()
+    assert lab.bars.summary("SPX", "1d").source == "shipped"
+
+
+@pytest.mark.parametrize("on_conflict", ["keep", "replace"])
+async def test_bars_that_a_file_changes_or_adds_to_are_kept_once(lab: Lab, on_conflict: str) -> None:
+    await lab.loaded(path=put(lab.home, csv(bars(TEN))))
+    before = lab.bars.load("TEST", "1h").sha256()
+    await lab.loaded(path=put(lab.home, csv(bars([8, 9, 10], base=170))), on_conflict=on_conflict)
+    assert len(Trash(lab.home).entries()) == 1
+    Library(lab.home).restore("dataset", "TEST_1h")
+    assert lab.bars.load("TEST", "1h").sha256() == before
+
+
+async def test_a_load_that_changes_nothing_leaves_nothing_in_the_trash(lab: Lab) -> None:
+    name = put(lab.home, csv(bars(TEN)))
+    await lab.loaded(path=name)
+    results = await lab.loaded(path=name, on_conflict="replace")
+    assert Trash(lab.home).entries() == []
+    assert results["notes"] == []
 
 
 async def test_a_users_csv_is_taken_over_as_well(lab: Lab) -> None:

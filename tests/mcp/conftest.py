@@ -23,6 +23,7 @@ TOOLS = [
     "save_strategy",
     "validate_strategy",
     "list_models",
+    "manage_library",
     "describe_indicators",
     "compare_operations",
     "plot_operation",

@@ -38,8 +38,9 @@ async def test_only_few_tools_may_destroy_and_only_looking_is_read_only(session:
         "cancel",
         "load_data",
         "save_strategy",
+        "manage_library",
     ]
-    writing = {"start_backtest", "cancel", "start_training", "load_data", "save_strategy"}
+    writing = {"start_backtest", "cancel", "start_training", "load_data", "save_strategy", "manage_library"}
     assert {name for name, hint in hints.items() if hint and not hint.read_only_hint} == writing
 
 
@@ -101,6 +102,7 @@ async def test_the_arguments_of_the_other_tools_are_those_of_the_contract(sessio
         "save_strategy": {"name": required, "yaml": required, "expected_sha256": None},
         "validate_strategy": {"yaml": None, "name": None},
         "list_models": {"limit": 20, "offset": 0},
+        "manage_library": {"action": required, "kind": None, "name": None, "entry": None},
         "describe_indicators": {"name": None},
         "compare_operations": {"operation_ids": required},
         "start_training": {
