@@ -41,19 +41,27 @@ def check_prices(timestamp: NDArray[np.int64], prices: NDArray[np.float64], sour
     Raises:
         DataError: Naming the first such row.
     """
+    unsound = find_unsound(prices)
+    if not unsound.any():
+        return
+    row = int(unsound.argmax())
+    problem, repair = diagnose(prices[:, row])
+    raise _broken(source, row, timestamp, problem, repair)
+
+
+def find_unsound(prices: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which bars of shape (5, n) are not finite, not positive, or have a price outside themselves."""
     open_, high, low, close, volume = prices
     # One pass of cheap comparisons accepts a good file; a NaN fails each of them.
     good = (low > 0) & (low <= open_) & (low <= close) & (open_ <= high) & (close <= high) & (high < np.inf)
     good &= (volume >= 0) & (volume < np.inf)
-    if good.all():
-        return
-    row = int((~good).argmax())
-    problem, repair = _diagnose([float(value) for value in prices[:, row]])
-    raise _broken(source, row, timestamp, problem, repair)
+    unsound: NDArray[np.bool_] = ~good
+    return unsound
 
 
-def _diagnose(bar: list[float]) -> tuple[str, str]:
-    values = dict(zip(_NAMES, bar, strict=True))
+def diagnose(bar: NDArray[np.float64]) -> tuple[str, str]:
+    """Return what is wrong with an unsound bar of shape (5,), and the repair."""
+    values = dict(zip(_NAMES, bar.tolist(), strict=True))
     for name, value in values.items():
         if not np.isfinite(value):
             return f"{name} is {value}", "Put the real value there or remove the row"

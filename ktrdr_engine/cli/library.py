@@ -142,7 +142,17 @@ def load_data(
     symbol: Annotated[str, typer.Option(help="As the source calls it; BTC/USDT is the same as BTC-USDT.")],
     timeframe: Annotated[str, typer.Option(help="Bar length: 1m 5m 15m 30m 1h 4h 1d 1w.")],
     source: Annotated[str, typer.Option(help="file, yahoo, ccxt:<exchange>, resample or resample:<timeframe>.")],
-    path: Annotated[str | None, typer.Option(help="With file: a CSV or Parquet file in KTRDR_HOME/imports.")] = None,
+    path: Annotated[str | None, typer.Option(help="With file: its name in KTRDR_HOME/imports.")] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(help="With file: columns in order, or decimal_comma or decimal_point, where it is asked."),
+    ] = None,
+    date_format: Annotated[
+        str | None, typer.Option(help="With file: such as DD/MM/YYYY or ms, where it is asked.")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="With file: where its local times are, such as Europe/Berlin.")
+    ] = None,
     start: Annotated[str | None, typer.Option(help="First day or time; without it, all or from the last bar.")] = None,
     end: Annotated[str | None, typer.Option(help="Last day or time; a bare date includes its whole day.")] = None,
     on_conflict: Annotated[str, typer.Option(help="keep or replace: which bars win where they differ.")] = "keep",
@@ -156,6 +166,9 @@ def load_data(
         "timeframe": timeframe,
         "source": source,
         "path": path,
+        "format": format,
+        "date_format": date_format,
+        "timezone": timezone,
         "start_date": start,
         "end_date": end,
         "on_conflict": on_conflict,

@@ -24,7 +24,12 @@ SourceSymbol = Annotated[
 SourceName = Annotated[str, Field(description="file, yahoo, ccxt:<exchange>, or resample (from a shorter timeframe)")]
 FromDate = Annotated[str | None, Field(description="Omit for all of a file, or to go on from the last bar")]
 ToDate = Annotated[str | None, Field(description="Inclusive")]
-ImportPath = Annotated[str | None, Field(description="For file: a CSV or Parquet file in KTRDR_HOME/imports")]
+ImportPath = Annotated[str | None, Field(description="For file: its name in KTRDR_HOME/imports")]
+FileFormat = Annotated[
+    str | None, Field(max_length=400, description="Only if asked: columns in order, or decimal_comma or decimal_point")
+]
+DateFormat = Annotated[str | None, Field(max_length=60, description="Only if asked, such as DD/MM/YYYY or ms")]
+FileZone = Annotated[str | None, Field(max_length=60, description="Of a file's local times, such as Europe/Berlin")]
 OnConflict = Annotated[Literal["keep", "replace"], Field(description="Which bars win where they differ")]
 
 
@@ -39,6 +44,9 @@ class LoadRequest(OperationRequest):
     start_date: FromDate = None
     end_date: ToDate = None
     path: ImportPath = None
+    format: FileFormat = None
+    date_format: DateFormat = None
+    timezone: FileZone = None
     on_conflict: OnConflict = "keep"
 
     @classmethod

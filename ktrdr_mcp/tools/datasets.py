@@ -8,6 +8,9 @@ from mcp_types import CallToolResult, ToolAnnotations
 
 from ktrdr_engine.datasets.models import (
     DatasetPage,
+    DateFormat,
+    FileFormat,
+    FileZone,
     FromDate,
     ImportPath,
     LoadRequest,
@@ -48,6 +51,9 @@ def _load_data(application: Application) -> StrictTool:
         start_date: FromDate = None,
         end_date: ToDate = None,
         path: ImportPath = None,
+        format: FileFormat = None,
+        date_format: DateFormat = None,
+        timezone: FileZone = None,
         on_conflict: OnConflict = "keep",
         idempotency_key: IdempotencyKey = None,
     ) -> Annotated[CallToolResult, StartedReply]:
@@ -64,6 +70,9 @@ def _load_data(application: Application) -> StrictTool:
                 "start_date": start_date,
                 "end_date": end_date,
                 "path": path,
+                "format": format,
+                "date_format": date_format,
+                "timezone": timezone,
                 "on_conflict": on_conflict,
             }
         )

@@ -206,11 +206,10 @@ async def test_resampling_goes_on_once_there_are_more_short_bars(lab: Lab) -> No
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ("2024-01-02T03:00:00Z,1,2,0.5,nan,1", "row 11.*close is nan"),
-        ("2024-01-01T09:00:00Z,1,2,0.5,1,1", "row 11.*the same timestamp as row 10"),
-        ("2023-01-01T09:00:00Z,1,2,0.5,1,1", "row 11.*earlier than the row above"),
+        ("2024-01-02T03:00:00Z,1,2,0.5,nan,1", "row 11: close: the value is missing"),
+        ("2024-01-01T09:00:00Z,1,2,0.5,1,1", "row 11: the same time as row 10"),
         ("2024-01-02T00:00:00Z,1,2,0.5,-1,1", "row 11.*close is -1"),
-        ("yesterday,1,2,0.5,1,1", "row 11: timestamp 'yesterday'"),
+        ("yesterday,1,2,0.5,1,1", "row 11: the time 'yesterday'"),
     ],
 )
 async def test_a_broken_row_refuses_the_whole_file_and_is_named(lab: Lab, broken: str, message: str) -> None:
@@ -228,7 +227,7 @@ async def test_a_broken_row_refuses_the_whole_file_and_is_named(lab: Lab, broken
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("timestamp,open,high,low,close\n2024-01-01,1,1,1,1\n", "column 'volume' is missing"),
+        ("timestamp,open,high,low,close\n2024-01-01,1,1,1,1\n", "it has no volume"),
         ("", "the file is empty"),
         ("timestamp,open,high,low,close,volume\n", "no bars in it"),
     ],
@@ -331,6 +330,9 @@ async def test_the_metadata_say_what_was_understood(lab: Lab) -> None:
         "start_date": None,
         "end_date": None,
         "path": "prices.csv",
+        "format": None,
+        "date_format": None,
+        "timezone": None,
         "on_conflict": "keep",
         "stored_symbol": "BTC-USDT",
     }

@@ -49,16 +49,18 @@ class Sources:
         """Return the source; nothing is asked over the network.
 
         Raises:
-            InvalidRequest: There is no such source, or `path` is given to one that takes none.
+            InvalidRequest: There is no such source, or an argument of files is given to one that is none.
             DataError: It has no such file or timeframe.
             SourceNotInstalled: Its package is missing.
         """
         word, _, detail = request.source.partition(":")
-        if word != "file" and request.path is not None:
-            raise InvalidRequest(
-                f"path={request.path!r} goes with source='file' only: leave it out, or set source='file'.",
-                details={"field": "path", "value": request.path},
-            )
+        for field in ("path", "format", "date_format", "timezone"):
+            value = getattr(request, field)
+            if word != "file" and value is not None:
+                raise InvalidRequest(
+                    f"{field}={value!r} goes with source='file' only: leave it out, or set source='file'.",
+                    details={"field": field, "value": value},
+                )
         if word == "file" and not detail:
             return file_source(request, timeframe, self._home)
         if word == "resample":

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,22 +20,29 @@ _LEAST_BARS = 50_000
 _MOST_SEGMENTS = 16
 
 
+class LocalBars(NamedTuple):
+    """Bars, validated, and what to know about them."""
+
+    series: BarSeries
+    notes: tuple[str, ...] = ()
+
+
 class LocalSource:
     """A whole series, given out in parts.
 
     Args:
         label: What it is called.
-        read: Returns the bars, validated; called once, when the load runs.
-        notes: What to know about them.
+        read: Returns the bars; called once, when the load runs, with what takes progress.
     """
 
     by_time = False
     adjusts = False
 
-    def __init__(self, label: str, read: Callable[[], BarSeries], notes: tuple[str, ...] = ()) -> None:
+    def __init__(self, label: str, read: Callable[[Heed], LocalBars]) -> None:
         self.label = label
-        self.notes = notes
+        self.notes: tuple[str, ...] = ()
         self._read = read
+        self._kept: BarSeries | None = None
 
     def plan(self, asked: Span, heed: Heed) -> list[Span]:
         """Read all and cut it into at most sixteen parts.
@@ -45,8 +51,9 @@ class LocalSource:
             DataError: The bars break a rule, and nothing of them is taken; or none is in the range.
         """
         heed(f"Reading {self.label}")
-        stamps = self._series.timestamp
-        first, end = self._rows(asked)
+        series = self._series(heed)
+        stamps = series.timestamp
+        first, end = _rows(series, asked)
         if first >= end:
             available = [format_stamp(int(stamps[row])) for row in (0, -1)]
             raise DataError(
@@ -59,18 +66,21 @@ class LocalSource:
     def fetch(self, segment: Span, heed: Heed) -> BarSeries | None:
         """Return the part."""
         heed(f"Merging {self.label}")
-        first, end = self._rows(segment)
-        return self._series.between(first, end) if end > first else None
+        series = self._series(heed)
+        first, end = _rows(series, segment)
+        return series.between(first, end) if end > first else None
 
     def close(self) -> None:
         """Do nothing."""
 
-    @cached_property
-    def _series(self) -> BarSeries:
-        series = self._read()
-        check_length(series)
-        return series
+    def _series(self, heed: Heed) -> BarSeries:
+        if self._kept is None:
+            read = self._read(heed)
+            check_length(read.series)
+            self._kept, self.notes = read.series, read.notes
+        return self._kept
 
-    def _rows(self, span: Span) -> tuple[int, int]:
-        stamps = self._series.timestamp
-        return int(np.searchsorted(stamps, span.first, "left")), int(np.searchsorted(stamps, span.last, "right"))
+
+def _rows(series: BarSeries, span: Span) -> tuple[int, int]:
+    stamps = series.timestamp
+    return int(np.searchsorted(stamps, span.first, "left")), int(np.searchsorted(stamps, span.last, "right"))

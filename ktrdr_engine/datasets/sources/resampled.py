@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.resampling import resample
 from ktrdr_engine.bars.timeframe import Timeframe, parse_timeframe
 from ktrdr_engine.datasets.models import LoadRequest
-from ktrdr_engine.datasets.sources.local import LocalSource
+from ktrdr_engine.datasets.sources.local import LocalBars, LocalSource
 from ktrdr_engine.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,7 +36,8 @@ def resampled_source(request: LoadRequest, timeframe: Timeframe, asked: str, bar
         )
     note = f"A first or last {timeframe} bar that the shorter bars do not reach the end of is left out."
     return LocalSource(
-        f"resample {symbol} {known[-1]}", partial(_finished, bars, symbol, known[-1], timeframe), (note,)
+        f"resample {symbol} {known[-1]}",
+        lambda heed: LocalBars(_finished(bars, symbol, known[-1], timeframe), (note,)),
     )
 
 

@@ -1,0 +1,46 @@
+"""An exported file as bars: the way into this package."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+from ktrdr_engine.bars.timeframe import Timeframe
+from ktrdr_engine.datasets.importing.assembly import ImportedBars, assemble
+from ktrdr_engine.datasets.importing.options import FileOptions
+from ktrdr_engine.datasets.importing.parquet_rows import read_parquet
+from ktrdr_engine.datasets.importing.text_rows import read_text
+from ktrdr_engine.errors import DataError
+
+SUFFIXES = (".csv", ".parquet", ".txt", ".tsv", ".gz", ".zip")
+
+
+def read_export(
+    path: Path, symbol: str, timeframe: Timeframe, options: FileOptions, say: Callable[[str], None]
+) -> ImportedBars:
+    """Read a file as sources export them.
+
+    Args:
+        path: Its suffix is one of `SUFFIXES`.
+        symbol: The instrument.
+        timeframe: The length of its bars.
+        options: What the request says about the file.
+        say: Takes what is being done; may raise to stop.
+
+    Raises:
+        DataError: The file cannot be read, leaves open what it means, or breaks rules of bars.
+    """
+    read = read_parquet if path.suffix == ".parquet" else read_text
+    try:
+        rows = read(path, options, say)
+    except (pa.ArrowException, OSError, EOFError, UnicodeError, zipfile.BadZipFile, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise DataError(
+            f"{path.name}: it cannot be read ({reason}). Check or replace the file.",
+            details={"field": "path", "value": path.name},
+        ) from None
+    return assemble(rows, symbol, timeframe, options, path.name)
