@@ -25,11 +25,9 @@ SourceName = Annotated[str, Field(description="file, yahoo, ccxt:<exchange>, or 
 FromDate = Annotated[str | None, Field(description="Omit for all of a file, or to go on from the last bar")]
 ToDate = Annotated[str | None, Field(description="Inclusive")]
 ImportPath = Annotated[str | None, Field(description="For file: its name in KTRDR_HOME/imports")]
-FileFormat = Annotated[
-    str | None, Field(max_length=400, description="Only if asked: columns in order, or decimal_comma or decimal_point")
-]
-DateFormat = Annotated[str | None, Field(max_length=60, description="Only if asked, such as DD/MM/YYYY or ms")]
-FileZone = Annotated[str | None, Field(max_length=60, description="Of a file's local times, such as Europe/Berlin")]
+FileFormat = Annotated[str | None, Field(description="If asked for")]
+DateFormat = Annotated[str | None, Field(description="If asked for: DD/MM/YYYY")]
+FileZone = Annotated[str | None, Field(description="Of local times in it: Europe/Berlin")]
 OnConflict = Annotated[Literal["keep", "replace"], Field(description="Which bars win where they differ")]
 
 

@@ -14,6 +14,7 @@ MARKS = {"decimal_point": ".", "decimal_comma": ","}
 NO_VOLUME = "no_volume"
 UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 EXCEL = "excel"
+_LONGEST = 400
 
 
 class FileOptions(NamedTuple):
@@ -44,6 +45,12 @@ def parse_options(format: str | None, date_format: str | None, timezone: str | N
     Raises:
         InvalidRequest: One of them is not known.
     """
+    for field, value in (("format", format), ("date_format", date_format), ("timezone", timezone)):
+        if value and len(value) > _LONGEST:
+            raise InvalidRequest(
+                f"{field} has {len(value):,} characters: {_LONGEST} are enough.",
+                details={"field": field, "value": value[:_LONGEST]},
+            )
     columns, words = _parse_format(format or "")
     mark = next((MARKS[word] for word in words if word in MARKS), "")
     order, unit = _parse_date_format(date_format or "")
