@@ -25,7 +25,7 @@ SourceName = Annotated[str, Field(description="file, yahoo, ccxt:<exchange>, or 
 FromDate = Annotated[str | None, Field(description="Omit for all of a file, or to go on from the last bar")]
 ToDate = Annotated[str | None, Field(description="Inclusive")]
 ImportPath = Annotated[str | None, Field(description="For file: its name in KTRDR_HOME/imports")]
-FileFormat = Annotated[str | None, Field(description="If asked for")]
+FileFormat = Annotated[str | None, Field(description="If asked: columns in order, decimal_comma, no_volume")]
 DateFormat = Annotated[str | None, Field(description="If asked for: DD/MM/YYYY")]
 FileZone = Annotated[str | None, Field(description="Of local times in it: Europe/Berlin")]
 OnConflict = Annotated[Literal["keep", "replace"], Field(description="Which bars win where they differ")]

@@ -230,7 +230,7 @@ def _check(kept: _Kept, problems: Problems) -> None:
     found = [diagnose(kept.prices[:, row]) for row in unsound[:20].tolist()]
     repair = found[0][1] if len({repair for _, repair in found}) == 1 else _OUT_OF_PLACE
     problems.add(
-        kept.number[unsound], lambda at: f"({format_stamp(int(kept.stamps[unsound[at]]))}) {found[at][0]}", repair
+        kept.number[unsound], lambda at: f"({format_stamp(int(kept.stamps[unsound[at]]))}): {found[at][0]}", repair
     )
 
 

@@ -34,7 +34,8 @@ class Problems:
 
         Args:
             rows: The numbers of the rows, in order.
-            describe: Returns what is wrong in the n-th of `rows`; called for the first few.
+            describe: Returns what is wrong in the n-th of `rows`, perhaps with its time in brackets before it; called
+                for the first few.
             repair: What mends them.
             field: The argument that does.
         """
@@ -61,11 +62,15 @@ class Problems:
         if self._field:
             details["field"] = self._field
         if len(rows) == 1:
-            raise DataError(f"{self._source}, row {named[0]}: {self._texts[named[0]]}. {repairs}", details=details)
-        told = "; ".join(f"row {row}: {self._texts[row]}" for row in named)
+            raise DataError(f"{self._source}, {self._told(named[0])}. {repairs}", details=details)
+        told = "; ".join(map(self._told, named))
         more = f"; and {len(rows) - len(named):,} more rows" if len(rows) > len(named) else ""
         raise DataError(
             f"{self._source}: {len(rows):,} rows cannot be used. {told}{more}. {repairs} "
             "(Rows are counted from 1 below the header.)",
             details=details,
         )
+
+    def _told(self, row: int) -> str:
+        text = self._texts[row]
+        return f"row {row} {text}" if text.startswith("(") else f"row {row}: {text}"
