@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from heapq import nsmallest
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from ktrdr_engine.charts.run import Trades
-from ktrdr_engine.metrics.wording import fixed, percent, shared_decimals
+from ktrdr_engine.metrics.wording import SIGNIFICANT, fixed, percent, shared_decimals
 
 COLUMNS: Final = (
     "#", "Side", "Entry (UTC)", "Exit (UTC)", "Entry price", "Exit price", "Quantity", "P&L", "Return", "Bars", "MAE",
     "MFE", "Exit reason",
 )  # fmt: skip
-_MOST: Final = 10_000
 _PAGE: Final = 50
 _SECOND: Final = 1_000_000_000
 _PNL_DIGITS: Final = 4
+_DIGITS: Final = 10
+_SAMPLED: Final = 1_000
 
 
 class TradeTable(NamedTuple):
@@ -25,7 +27,7 @@ class TradeTable(NamedTuple):
     Attributes:
         total: Trades of the run.
         first: The first page as text, for readers without scripts and for printing.
-        data: All rows as the script reads them, at most 10,000.
+        data: All rows as the script reads them.
         reasons: Exit reasons that occur.
         price_decimals: Digits after the point that all prices are written with.
         quantity_decimals: Likewise for quantities.
@@ -44,37 +46,38 @@ class TradeTable(NamedTuple):
 
 
 def trade_table(trades: Trades) -> TradeTable:
-    """Return the trades in the order of their exits; of more than 10,000 the first."""
-    count = min(len(trades), _MOST)
+    """Return all trades in the order of their exits; a hundred thousand of them take 12 MB of the page."""
+    count = len(trades)
     reasons = sorted(set(trades.exit_reason))
+    places = {reason: place for place, reason in enumerate(reasons)}
     columns = [
         list(range(1, count + 1)),
-        trades.side[:count].tolist(),
-        (trades.entry_time[:count] // _SECOND).tolist(),
-        (trades.exit_time[:count] // _SECOND).tolist(),
-        *(
-            _short(values, count)
-            for values in (
-                trades.entry_price, trades.exit_price, trades.quantity, trades.pnl, trades.gain, trades.bars_held,
-                trades.mae, trades.mfe,
-            )
-        ),
-        [reasons.index(reason) for reason in trades.exit_reason[:count]],
+        trades.side.tolist(),
+        (trades.entry_time // _SECOND).tolist(),
+        (trades.exit_time // _SECOND).tolist(),
+        *(_short(one, count) for one in (trades.entry_price, trades.exit_price, trades.quantity, trades.pnl)),
+        *(_short(one, count, SIGNIFICANT) for one in (trades.gain, trades.bars_held, trades.mae, trades.mfe)),
+        [places[reason] for reason in trades.exit_reason],
     ]  # fmt: skip
     data = [list(row) for row in zip(*columns, strict=True)]
     largest = max((abs(value) for value in columns[7] if value is not None), default=0.0)
     decimals = (
-        shared_decimals([*columns[4], *columns[5]]),
-        shared_decimals(columns[6]),
+        shared_decimals(_smallest(*columns[4:6])),
+        shared_decimals(_smallest(columns[6])),
         shared_decimals([largest], significant=_PNL_DIGITS),
     )
     return TradeTable(len(trades), [_row(row, reasons, *decimals) for row in data[:_PAGE]], data, reasons, *decimals)
 
 
-def _short(values: Any, count: int) -> list[float | None]:
+def _smallest(*columns: list[float | None]) -> list[float]:
+    """Return the numbers that need the most decimals: a thousand are enough to tell how many."""
+    return nsmallest(_SAMPLED, (abs(value) for values in columns for value in values if value))
+
+
+def _short(values: Any, count: int, digits: int = _DIGITS) -> list[float | None]:
     if values is None:
         return [None] * count
-    return [None if value != value else float(f"{value:.10g}") for value in values[:count].tolist()]
+    return [None if value != value else float(f"{value:.{digits}g}") for value in values.tolist()]
 
 
 def _row(

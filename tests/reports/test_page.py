@@ -199,4 +199,5 @@ def test_a_million_bars_make_a_page_under_eight_megabytes() -> None:
     made: Run = run(1_000_000, 20_000)
     text = render(Material(Subject(operation(results=RESULTS), made), StrategyPart(), ModelPart()))
     assert len(text.encode()) < 8_000_000
-    assert "The first 10,000 of 20,000 closed trades" in text
+    assert "All 20,000 closed trades" in text
+    assert [row[0] for row in data_of(text)["trades"]["data"]] == list(range(1, 20_001))
