@@ -142,6 +142,12 @@ class Run:
         return " on ".join(part for part in (strategy.removesuffix(".yaml"), market) if part)
 
     @property
+    def closed_trades(self) -> int:
+        """How many trades were closed, also those that a bounded history does not hold any more."""
+        told = {**self.operation.progress.context, **self.results}.get("total_trades")
+        return max(len(self.trades), told if isinstance(told, int) else 0)
+
+    @property
     def results(self) -> Mapping[str, Any]:
         """The numbers of the run; empty while it runs."""
         return self.operation.results or {}

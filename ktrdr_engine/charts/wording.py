@@ -60,11 +60,16 @@ def worst(run: Run) -> str:
 
 def trading(run: Run) -> str:
     """Return how many trades were closed and how many of them gained."""
-    count = len(run.trades)
+    count, known = run.closed_trades, len(run.trades)
     if not count:
         return "no closed trades"
-    gained = int((run.trades.pnl > 0).sum())
-    return f"{count:,} closed trade{'s' * (count != 1)}, {percent(gained / count, 0)} gained"
+    words = f"{count:,} closed trade{'s' * (count != 1)}"
+    if known < count:
+        words = f"{words}, of which the last {known:,} are kept"
+    if not known:
+        return words
+    gained = percent(int((run.trades.pnl > 0).sum()) / known, 0)
+    return f"{words}, {gained} {'of these ' * (known < count)}gained"
 
 
 def sentence(*parts: str) -> str:

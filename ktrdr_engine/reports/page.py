@@ -103,7 +103,7 @@ def _of_run(run: Run) -> dict[str, Any]:
         "run": run,
         "map": returns_map(run),
         "months": by_month(run, sharpe),
-        "trades": trade_table(run.trades) if len(run.trades) else None,
+        "trades": trade_table(run.trades, run.closed_trades) if len(run.trades) else None,
     }
 
 

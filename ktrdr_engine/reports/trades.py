@@ -25,7 +25,7 @@ class TradeTable(NamedTuple):
     """The table.
 
     Attributes:
-        total: Trades of the run.
+        total: Trades that the run closed; `data` has the last of them.
         first: The first page as text, for readers without scripts and for printing.
         data: All rows as the script reads them.
         reasons: Exit reasons that occur.
@@ -45,13 +45,18 @@ class TradeTable(NamedTuple):
     page: int = _PAGE
 
 
-def trade_table(trades: Trades) -> TradeTable:
-    """Return all trades in the order of their exits; a hundred thousand of them take 12 MB of the page."""
+def trade_table(trades: Trades, closed: int) -> TradeTable:
+    """Return all trades in the order of their exits; a hundred thousand of them take 12 MB of the page.
+
+    Args:
+        trades: Those that are kept: the last ones.
+        closed: How many there were.
+    """
     count = len(trades)
     reasons = sorted(set(trades.exit_reason))
     places = {reason: place for place, reason in enumerate(reasons)}
     columns = [
-        list(range(1, count + 1)),
+        list(range(closed - count + 1, closed + 1)),
         trades.side.tolist(),
         (trades.entry_time // _SECOND).tolist(),
         (trades.exit_time // _SECOND).tolist(),
@@ -66,7 +71,7 @@ def trade_table(trades: Trades) -> TradeTable:
         shared_decimals(_smallest(columns[6])),
         shared_decimals([largest], significant=_PNL_DIGITS),
     )
-    return TradeTable(len(trades), [_row(row, reasons, *decimals) for row in data[:_PAGE]], data, reasons, *decimals)
+    return TradeTable(closed, [_row(row, reasons, *decimals) for row in data[:_PAGE]], data, reasons, *decimals)
 
 
 def _smallest(*columns: list[float | None]) -> list[float]:

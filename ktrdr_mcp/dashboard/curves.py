@@ -85,7 +85,7 @@ def draw(
     low, high = _range(values)
     across, up = _Scale(first, last, 0, WIDTH), _Scale(low, high, HEIGHT - _MARGIN, _MARGIN)
     shown = _DATE if last - first > _FEW_DAYS else _DATE_AND_TIME
-    places = [_place(place, shown if dated else None) for place in (first, (first + last) / 2, last)]
+    places = _once([_place(place, shown if dated else None) for place in (first, (first + last) / 2, last)])
     levels = [figure(unit, float(level)) for level in (high, (low + high) / 2, low)]
     return Chart(
         title,
@@ -143,10 +143,15 @@ def _coordinate(place: object, index: int) -> float:
 
 
 def _place(place: float, shown: slice | None) -> str:
-    """Return the label of a place: that part of its time, or the number of an epoch."""
+    """Return the label of a place: that part of its time, or the number of an epoch, nothing between two of them."""
     if shown is None:
-        return f"{place:,.0f}"
+        return f"{place:,.0f}" if place == round(place) else ""
     return moment(datetime.fromtimestamp(place, tz=UTC))[shown]
+
+
+def _once(labels: Sequence[str]) -> list[str]:
+    """Return the labels of an axis, a repeated one left out."""
+    return [label if label not in labels[:index] else "" for index, label in enumerate(labels)]
 
 
 def _summary(title: str, lines: Sequence[Line], unit: str, places: Sequence[str]) -> str:
@@ -154,4 +159,4 @@ def _summary(title: str, lines: Sequence[Line], unit: str, places: Sequence[str]
         f"{line.name} from {figure(unit, line.points[0].value)} to {figure(unit, line.points[-1].value)}"
         for line in lines
     )
-    return f"{title}, {places[0]} to {places[2]}: {ends}."
+    return f"{title}, {' to '.join(place for place in (places[0], places[2]) if place)}: {ends}."

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from pydantic import ValidationError
 
 from ktrdr_engine.errors import InvalidRequest
+from ktrdr_engine.fields import request_subject
 from ktrdr_engine.metrics.definitions import DEFINITIONS
 from ktrdr_engine.metrics.wording import shared_decimals
 from ktrdr_engine.operations.entries import all_entries
@@ -29,7 +30,6 @@ _TILES: Final = (
     "total_return", "buy_and_hold_return", "sharpe_ratio", "max_drawdown", "total_trades", "win_rate", "final_value",
     "current_pnl", "test_accuracy", "test_majority_baseline", "epochs_run", "best_epoch", "new_bars", "missing_bars",
 )  # fmt: skip
-_LOSSES: Final = ("train_loss", "validation_loss", "loss", "val_loss")
 _APART: Final = ("notes", "provenance", "partial")
 
 
@@ -85,11 +85,12 @@ async def operation_page(operations: OperationsService, operation_id: str) -> Co
     trades = history.get("trades", [])[: -_SHOWN_TRADES - 1 : -1]
     return {
         "operation": operation,
+        "span": request_subject(metadata).get("range"),
         "tiles": [(name, numbers[name]) for name in _TILES if isinstance(numbers.get(name), int | float)],
-        "chart": chart_of(operation, history, await equity_of(operations, operation, history)),
+        "charts": charts_of(operation, history, await equity_of(operations, operation, history)),
         "trades": trades,
         "price_decimals": shared_decimals(trade[name] for trade in trades for name in ("entry_price", "exit_price")),
-        "trade_count": len(history.get("trades", ())),
+        "trade_count": _trade_count(numbers, history.get("trades", ())),
         "notes": [*results.get("notes", ()), *operation.warnings],
         "results": [
             (name, value, DEFINITIONS[name].formula if name in DEFINITIONS else "")
@@ -103,16 +104,41 @@ async def operation_page(operations: OperationsService, operation_id: str) -> Co
     }
 
 
-def chart_of(operation: Operation, history: Mapping[str, Rows], equity: Sequence[Point] = ()) -> Chart | None:
-    """Return the curve of an operation: the equity of a backtest, the losses of a training, or none."""
+def _trade_count(numbers: Mapping[str, Any], kept: Sequence[object]) -> int:
+    """Return how many trades were closed; the history keeps the last ones only."""
+    told = numbers.get("total_trades")
+    return max(len(kept), told if isinstance(told, int) else 0)
+
+
+def charts_of(operation: Operation, history: Mapping[str, Rows], equity: Sequence[Point] = ()) -> list[Chart]:
+    """Return the curves of an operation: the equity of a backtest, losses and accuracies of a training, or none."""
     if equity:
         capital = float(operation.metadata["initial_capital"])
         title = "Equity" if operation.status.is_final else "Equity so far"
         money = [Point(point.place, point.value * capital) for point in equity]
-        return draw(title, [Line("Equity", money)], unit="pnl", base=capital)
-    rows = history.get("epochs", [])
-    lines = [Line(name.replace("_", " "), points_of(rows, name, "epoch")) for name in _LOSSES]
-    return draw("Loss by epoch", lines, unit="loss", dated=False)
+        drawn = [draw(title, [Line("Equity", money)], unit="pnl", base=capital)]
+    elif rows := history.get("epochs", []):
+        drawn = _learning(operation, rows)
+    else:
+        drawn = []
+    return [chart for chart in drawn if chart is not None]
+
+
+def _learning(operation: Operation, rows: Rows) -> list[Chart | None]:
+    from ktrdr_engine.charts.epochs import epochs_of
+    from ktrdr_engine.charts.training import curve_name, panes_of
+    from ktrdr_engine.metrics.wording import percent
+
+    epochs = epochs_of(operation, rows)
+    charts = []
+    for title, curves in panes_of(epochs):
+        lines = [Line(curve_name(name), points_of(rows, name, "epoch")) for name in curves]
+        is_share = all(name.endswith("accuracy") for name in curves)
+        base = epochs.baseline if is_share else None
+        words = "" if base is None else f", dashed: majority baseline {percent(base, 1)}"
+        unit = next(iter(curves)) if is_share else "loss"
+        charts.append(draw(f"{title} by epoch{words}", lines, unit=unit, base=base, dated=False))
+    return charts
 
 
 class Compared(NamedTuple):

@@ -21,7 +21,7 @@ from ktrdr_engine.charts.run import Scope
 from ktrdr_engine.charts.theme import THEMES, ThemeName
 from ktrdr_engine.errors import InvalidRequest, NothingToShow
 from ktrdr_engine.metrics.wording import percent
-from ktrdr_engine.operations.models import OperationStatus, OperationType
+from ktrdr_engine.operations.models import OperationStatus, OperationType, Progress
 from tests.charts.material import epoch_entries, epochs, operation, run
 
 BACKTEST = Subject(operation(), run())
@@ -346,3 +346,12 @@ def test_no_legend_lies_on_the_name_of_its_pane(drawn: Drawn, kind: ChartKind) -
         title = next(one for one in pane.get_children() if one is getattr(pane, "_left_title"))  # noqa: B009  # no public name
         if legend is not None:
             assert not title.get_window_extent().overlaps(legend.get_window_extent())
+
+
+def test_trades_that_a_bounded_history_dropped_are_counted() -> None:
+    made = operation(OperationStatus.RUNNING)
+    counted = Progress(context={"total_trades": 118_268})
+    made = made.model_copy(update={"progress": counted})
+    shown = run(2_000, 40, made=made, scope=Scope.SO_FAR)
+    assert shown.closed_trades == 118_268
+    assert "118,268 closed trades, of which the last 40 are kept" in draw(Subject(made, shown), "trades", "dark").text

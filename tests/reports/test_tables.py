@@ -60,7 +60,7 @@ def test_all_numbers_leave_out_what_is_nested() -> None:
 
 
 def test_the_first_page_of_trades_says_what_the_data_say() -> None:
-    table = trade_table(trades(60, 100))
+    table = trade_table(trades(60, 100), 60)
     assert (table.total, len(table.data), len(table.first)) == (60, 60, 50)
     assert table.reasons == ["signal", "stop_loss"]
     assert table.first[0][-1] == "signal"
@@ -68,11 +68,17 @@ def test_the_first_page_of_trades_says_what_the_data_say() -> None:
     assert [row[0] for row in table.data] == list(range(1, 61))
 
 
+def test_trades_that_a_bounded_history_dropped_are_counted() -> None:
+    table = trade_table(trades(60, 100), 118_268)
+    assert table.total == 118_268
+    assert [table.data[0][0], table.data[-1][0]] == [118_209, 118_268]
+
+
 def test_what_was_not_recorded_of_a_trade_is_empty() -> None:
     made = trades(1, 10)
     bare = Trades(*(getattr(made, name) for name in list(Trades.__dataclass_fields__)[:9]))
     bare.pnl[0] = np.nan
-    row = trade_table(bare).first[0]
+    row = trade_table(bare, 1).first[0]
     assert row[7:12] == ["", row[8], "", "", ""]
 
 
@@ -84,7 +90,7 @@ def test_a_column_is_as_precise_as_its_smallest_number_needs(
     price: float, quantity: float, written: tuple[int, int]
 ) -> None:
     made = replace(trades(3, 10), entry_price=np.full(3, price), exit_price=np.full(3, price))
-    table = trade_table(replace(made, quantity=np.full(3, quantity)))
+    table = trade_table(replace(made, quantity=np.full(3, quantity)), 3)
     assert (table.price_decimals, table.quantity_decimals) == written
     assert [len(text.partition(".")[2]) for text in table.first[0][4:7]] == [written[0], *written]
     assert float(table.first[0][4].replace(",", "")) == price
@@ -92,7 +98,8 @@ def test_a_column_is_as_precise_as_its_smallest_number_needs(
 
 def test_what_a_tiny_account_gained_is_not_written_as_nothing() -> None:
     made = trades(3, 10)
-    table = trade_table(replace(made, pnl=np.array([0.00123456, -0.0000004, 0.0]), gain=np.array([1e-5, -1e-9, 0.0])))
+    tiny = replace(made, pnl=np.array([0.00123456, -0.0000004, 0.0]), gain=np.array([1e-5, -1e-9, 0.0]))
+    table = trade_table(tiny, 3)
     assert [row[7] for row in table.first] == ["0.001235", "−0.0000004", "0.000000"]
     assert [row[8] for row in table.first] == ["0.001 %", "−0.0000001 %", "0.00 %"]
 

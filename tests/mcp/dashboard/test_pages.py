@@ -9,7 +9,7 @@ import pytest
 from ktrdr_engine.composition import open_application
 from ktrdr_engine.operations.models import ErrorInfo, OperationType
 from ktrdr_engine.settings import Settings
-from ktrdr_mcp.dashboard.pages import chart_of
+from ktrdr_mcp.dashboard.pages import charts_of
 from tests.mcp.conftest import backtest_of
 from tests.mcp.dashboard.conftest import HERE, browsing, text_at, until_running
 from tests.mcp.held import HeldApplication, open_held
@@ -245,6 +245,46 @@ async def test_the_curve_of_a_training_is_its_losses() -> None:
     async with open_held() as application:
         operation = await application.operations.create_operation(OperationType.TRAINING, {})
     rows = [{"epoch": epoch, "train_loss": 1 / epoch, "validation_loss": 2 / epoch} for epoch in range(1, 5)]
-    chart = chart_of(operation, {"epochs": rows})
-    assert chart is not None
-    assert [name for name, _ in chart.paths] == ["train loss", "validation loss"]
+    (chart,) = charts_of(operation, {"epochs": rows})
+    assert [name for name, _ in chart.paths] == ["train, during the epoch", "validation, after it"]
+    assert chart.places == ("1", "", "4")
+
+
+async def test_accuracies_have_a_chart_with_the_majority_baseline() -> None:
+    metadata = {"majority_baseline": {"validation": 0.55}}
+    async with open_held() as application:
+        operation = await application.operations.create_operation(OperationType.TRAINING, metadata)
+    rows = [
+        {"epoch": epoch, "train_loss": 1 / epoch, "train_accuracy": 0.5 + epoch / 10, "validation_accuracy": 0.6}
+        for epoch in range(1, 4)
+    ]
+    _, accuracies = charts_of(operation, {"epochs": rows})
+    assert accuracies.base is not None
+    assert "majority baseline 55.0 %" in accuracies.title
+    assert all(level.endswith("%") for level in accuracies.levels)
+    assert accuracies.places == ("1", "2", "3")
+
+
+async def test_a_page_counts_the_trades_that_the_history_does_not_keep() -> None:
+    async with open_held() as application, browsing(application) as client:
+        page = await text_at(client, f"/operations/{await ended(application)}")
+    assert "the last 1 of 94, newest first" in page
+
+
+async def test_a_page_of_a_training_names_what_it_trains() -> None:
+    metadata = {
+        "strategy_config_path": "strategies/trend.yaml",
+        "symbols": ["SPX", "EURUSD"],
+        "timeframes": ["1d"],
+        "start_date": "1999-01-04",
+        "end_date": "2015-12-31",
+        "model_name": "mine",
+    }
+    async with open_held() as application, browsing(application) as client:
+        operation = await application.operations.create_operation(OperationType.TRAINING, metadata)
+        page = await text_at(client, f"/operations/{operation.operation_id}")
+    title = page[page.index("<h1>") : page.index("</h1>")]
+    for word in ("Training", "SPX, EURUSD", "1d", "trend"):
+        assert word in title
+    assert "1999-01-04 to 2015-12-31" in page
+    assert "mine" in page
