@@ -114,7 +114,9 @@ def _features(plan: FeaturePlan, market: Market, since: int | None) -> tuple[NDA
     """Return the features of all bars, and which bars have all of them and are not before `since`."""
     features = build_features(plan, market.base, market.higher).values
     has_features = np.isfinite(features).all(axis=1)
-    return features, has_features & (market.base.timestamp >= since) if since is not None else has_features
+    if since is not None:
+        has_features &= market.base.timestamp >= since
+    return features, has_features
 
 
 def _chosen(rows: Rows, numbers: NDArray[np.intp]) -> Rows:
