@@ -70,6 +70,8 @@ class BacktestResults(BaseModel):
     Ratios are fractions, money is in account currency, an undefined value is None with its reason in `notes`.
     `market` names the calendar that days were counted by; `market_inferred` says that nobody has told it.
     `in_sample` says that the model was trained on, or chosen by, some of these bars; `notes` says which.
+    Buying and holding begins at the open of the bar `buy_and_hold_start`, the first at which the strategy could have
+    bought; None where there is none.
     `tables` holds the equity curve and the trades as columns; it is stored beside the results, never inside them.
     """
 
@@ -96,6 +98,9 @@ class BacktestResults(BaseModel):
     final_value: float
     initial_capital: float
     buy_and_hold_return: float | None
+    buy_and_hold_sharpe_ratio: float | None
+    buy_and_hold_max_drawdown: float | None
+    buy_and_hold_start: str | None
     bars: int
     warmup_bars: int
     first_bar: str

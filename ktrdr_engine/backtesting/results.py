@@ -33,8 +33,14 @@ def make_results(
     """Return the numbers of a run, whole or cut short; `partial` says which."""
     series = job.window.series
     first, last = simulation.start, simulation.start + simulation.bars
+    entry = decisions.first + 1  # what a bar decides is filled at the open of the next
     performance = summarise(
-        series.timestamp, series.prices, simulation, timeframe=series.timeframe, market=series.market
+        series.timestamp,
+        series.prices,
+        simulation,
+        timeframe=series.timeframe,
+        market=series.market,
+        first_entry=entry,
     )
     numbers = {field.name: getattr(performance, field.name) for field in fields(performance)}
     numbers["notes"] = (
@@ -45,6 +51,7 @@ def make_results(
     )
     return BacktestResults(
         **numbers,
+        buy_and_hold_start=format_stamp(int(series.timestamp[entry])) if entry < last else None,
         warmup_bars=decisions.warmup,
         first_bar=format_stamp(int(series.timestamp[first])),
         last_bar=format_stamp(int(series.timestamp[last - 1])),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio.to_thread
 
+from ktrdr_engine.bars.dates import parse_bound
 from ktrdr_engine.charts.columns import from_entries
 from ktrdr_engine.charts.epochs import Epochs, epochs_of
 from ktrdr_engine.charts.run import Prices, Run, finished_run, is_of_run, run_so_far
@@ -78,7 +79,9 @@ async def _with_prices(run: Run, bars: Callable[[], BarStore]) -> Run:
             series = bars().load(str(asked.get("symbol")), str(asked.get("timeframe")))
         except DataError:
             return _remark(run, "The prices of this run are not on this side: neither they nor buy and hold are shown.")
-        prices = Prices.between(series, int(run.stamps[0]), int(run.stamps[-1]))
+        began = run.results.get("buy_and_hold_start")
+        entry = parse_bound(str(began), end=False) if began else None
+        prices = Prices.between(series, int(run.stamps[0]), int(run.stamps[-1]), entry)
         if prices is None or not is_of_run(prices, run):
             return _remark(run, "The price file has changed since the run: neither it nor buy and hold is shown.")
         return dataclasses.replace(run, prices=prices)

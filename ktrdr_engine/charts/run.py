@@ -14,6 +14,7 @@ from ktrdr_engine.bars.days import trading_days
 from ktrdr_engine.bars.market import CRYPTO, UTC, Market, parse_market
 from ktrdr_engine.bars.timeframe import Timeframe, parse_timeframe
 from ktrdr_engine.charts.columns import numbers, stamps, words
+from ktrdr_engine.metrics.paths import held_equity
 
 if TYPE_CHECKING:
     from ktrdr_engine.bars.series import BarSeries
@@ -89,24 +90,34 @@ class Trades:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prices:
-    """The bars of the run: stamps (n,) ns UTC, closes (n,), and the first open, at which buy and hold would begin."""
+    """The bars of the run: stamps (n,) ns UTC and closes (n,); buy and hold begins at `first_open`, of bar `entry`."""
 
     stamps: NDArray[np.int64]
     close: NDArray[np.float64]
     first_open: float
+    entry: int = 0
 
     @property
     def growth(self) -> NDArray[np.float64]:
-        """What one unit of money in the instrument, bought at the first open, is worth at each close."""
-        return self.close / self.first_open
+        """What one unit of money becomes at each close, that lies idle and then buys the instrument at `first_open`."""
+        return held_equity(self.first_open, self.close, self.entry)
 
     @classmethod
-    def between(cls, series: BarSeries, first: int, last: int) -> Self | None:
-        """Return the bars stamped `first` to `last`, both included; None if there are none."""
-        start, stop = np.searchsorted(series.timestamp, [first, last + 1])
+    def between(cls, series: BarSeries, first: int, last: int, entry: int | None = None) -> Self | None:
+        """Return the bars stamped `first` to `last`, both included; None if there are none.
+
+        Args:
+            series: All bars there are.
+            first: ns UTC, as `last`.
+            last: Of the last bar.
+            entry: Of the bar that buy and hold begins with, ns UTC; None: the first.
+        """
+        start, bought, stop = np.searchsorted(series.timestamp, [first, first if entry is None else entry, last + 1])
         if start == stop:
             return None
-        return cls(series.timestamp[start:stop], series.close[start:stop], float(series.open[start]))
+        bought = int(bought) if start <= bought < stop else int(start)
+        bars = slice(start, stop)
+        return cls(series.timestamp[bars], series.close[bars], float(series.open[bought]), bought - int(start))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -35,6 +35,7 @@ class Definition:
 
 _DAILY: Final = "the equity fell to zero or below on some day, or there are fewer than two daily returns"
 _CLOSED: Final = "no trade was closed"
+_NO_ENTRY: Final = "there is no bar in the range at whose open the strategy could have bought"
 
 _DECLARED: Final = (
     Definition("total_return", "fraction", "final_value / initial_capital - 1", better="higher"),
@@ -111,7 +112,25 @@ _DECLARED: Final = (
     Definition("total_slippage", "money", "units times the distance from the open paid, summed over all fills"),
     Definition("final_value", "money", "equity after the last bar, the last position closed", better="higher"),
     Definition("initial_capital", "money", "what the run started with"),
-    Definition("buy_and_hold_return", "fraction", "last close / first open of the range - 1, without costs"),
+    Definition(
+        "buy_and_hold_return",
+        "fraction",
+        "last close / open of the first bar at which the strategy could have bought (`buy_and_hold_start`: the one "
+        "after the first with all features known) - 1, without costs",
+        undefined=_NO_ENTRY,
+    ),
+    Definition(
+        "buy_and_hold_sharpe_ratio",
+        "ratio",
+        "sharpe_ratio of buying and holding, by the same days; the money lies idle until `buy_and_hold_start`",
+        undefined=f"{_NO_ENTRY}, {_DAILY}, or the daily returns do not vary",
+    ),
+    Definition(
+        "buy_and_hold_max_drawdown",
+        "fraction",
+        "max_drawdown of buying and holding, at every close",
+        undefined=_NO_ENTRY,
+    ),
     Definition("bars", "count", "bars of the range"),
     Definition("warmup_bars", "count", "bars of the range without a decision, because a feature was not known yet"),
     Definition(

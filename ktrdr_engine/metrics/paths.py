@@ -48,3 +48,16 @@ def rolling_sharpe(returns: NDArray[np.float64], window: int, annualization: int
         np.divide(rows.mean(axis=1), spread, out=into, where=varies)
     ratios *= math.sqrt(annualization)
     return ratios
+
+
+def held_equity(opens: float, closes: NDArray[np.float64], entry: int) -> NDArray[np.float64]:
+    """Return what one unit of money becomes that buys at an open and holds, without costs, (n,) at the closes.
+
+    Args:
+        opens: The price bought at.
+        closes: (n,) of the bars.
+        entry: The bar bought at; before it the money lies idle.
+    """
+    growth = closes / opens
+    growth[:entry] = 1.0
+    return growth

@@ -15,6 +15,7 @@ from ktrdr_engine.bars.market import Market
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.metrics import ratios
 from ktrdr_engine.metrics.curve import EquityCurve, annualization, measure
+from ktrdr_engine.metrics.paths import held_equity
 from ktrdr_engine.metrics.ratios import Undefined
 
 P = ParamSpec("P")
@@ -98,6 +99,8 @@ class Performance:
     final_value: float
     initial_capital: float
     buy_and_hold_return: float | None
+    buy_and_hold_sharpe_ratio: float | None
+    buy_and_hold_max_drawdown: float | None
     bars: int
     annualization: int
     notes: tuple[str, ...]
@@ -111,6 +114,7 @@ def summarise(
     *,
     timeframe: Timeframe,
     market: Market,
+    first_entry: int | None = None,
 ) -> Performance:
     """Return the numbers of `run`.
 
@@ -120,6 +124,8 @@ def summarise(
         run: What was simulated on them.
         timeframe: The length of the bars.
         market: Whose trading days returns are taken by.
+        first_entry: The first bar at whose open the strategy could have bought; buying and holding begins there.
+            None: the second bar of the range, since the first decision falls at the close of the first.
     """
     numbers = _Numbers()
     bars = len(run.equity)
@@ -132,6 +138,8 @@ def summarise(
     annual, calmar = _annual(numbers, growth, curve)
     risk = _risk(numbers, curve)
     trades = _trades(numbers, run.trades.net_pnl)
+    entry = run.start + 1 if first_entry is None else first_entry
+    held = _held(numbers, timestamp, prices, slice(run.start, last + 1), entry, timeframe, market)
     return Performance(
         total_return=numbers.take("total_return", operator.sub, growth, 1.0),
         annual_return=annual,
@@ -153,7 +161,9 @@ def summarise(
         total_slippage=run.slippage,
         final_value=final,
         initial_capital=initial,
-        buy_and_hold_return=numbers.take("buy_and_hold_return", _buy_and_hold, prices, run.start, last),
+        buy_and_hold_return=held.total_return,
+        buy_and_hold_sharpe_ratio=held.sharpe,
+        buy_and_hold_max_drawdown=held.max_drawdown,
         bars=bars,
         annualization=curve.annualization,
         notes=(*numbers.notes(), *_few_days(curve, timeframe)),
@@ -164,6 +174,12 @@ class _Risk(NamedTuple):
     volatility: float | None = None
     sharpe: float | None = None
     sortino: float | None = None
+
+
+class _Held(NamedTuple):
+    total_return: float | None = None
+    sharpe: float | None = None
+    max_drawdown: float | None = None
 
 
 class _TradeNumbers(NamedTuple):
@@ -261,5 +277,27 @@ def _trades(numbers: _Numbers, net: NDArray[np.float64]) -> _TradeNumbers:
     )
 
 
-def _buy_and_hold(prices: NDArray[np.float64], first: int, last: int) -> float:
-    return float(prices[_CLOSE, last] / prices[_OPEN, first]) - 1
+def _held(
+    numbers: _Numbers,
+    timestamp: NDArray[np.int64],
+    prices: NDArray[np.float64],
+    bars: slice,
+    entry: int,
+    timeframe: Timeframe,
+    market: Market,
+) -> _Held:
+    """Return the numbers of buying at the open of bar `entry` and holding, by the same days as the strategy's."""
+    names = ("buy_and_hold_return", "buy_and_hold_sharpe_ratio", "buy_and_hold_max_drawdown")
+    if entry >= bars.stop:
+        numbers.lack(Undefined("there is no bar in the range at whose open the strategy could have bought"), *names)
+        return _Held()
+    growth = held_equity(float(prices[_OPEN, entry]), prices[_CLOSE, bars], entry - bars.start)
+    curve = measure(timestamp[bars], growth, 1.0, timeframe=timeframe, market=market)
+    try:
+        returns = ratios.daily_returns(curve.daily)
+        sharpe = numbers.take(names[1], ratios.sharpe_ratio, returns, curve.annualization)
+    except Undefined as reason:
+        numbers.lack(reason, names[1])
+        sharpe = None
+    total = numbers.take(names[0], operator.sub, float(growth[-1]), 1.0)
+    return _Held(total, sharpe, min(curve.max_drawdown, 1.0))

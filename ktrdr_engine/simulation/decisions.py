@@ -32,6 +32,8 @@ class Decisions:
         max_buy: Highest BUY probability of the finite rows; None when there is none.
         max_sell: Highest SELL probability of the finite rows; None when there is none.
         confidence_threshold: The threshold that was applied.
+        first: The first row, from `start` on, whose probabilities are finite, so that it could have decided; n where
+            there is none.
     """
 
     codes: NDArray[np.int8]
@@ -43,6 +45,7 @@ class Decisions:
     max_buy: float | None
     max_sell: float | None
     confidence_threshold: float
+    first: int
 
 
 def decide(
@@ -91,6 +94,7 @@ def decide(
         max_buy=float(highest[BUY]) if np.isfinite(highest[BUY]) else None,
         max_sell=float(highest[SELL]) if np.isfinite(highest[SELL]) else None,
         confidence_threshold=confidence_threshold,
+        first=start + int(finite[start:].argmax()) if finite[start:].any() else len(finite),
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 from ktrdr_engine.backtesting.engine import BacktestingEngine
 from ktrdr_engine.backtesting.job import prepare
 from ktrdr_engine.backtesting.models import BacktestRequest, BacktestResults
+from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.errors import InvalidRequest
@@ -70,6 +71,17 @@ def test_a_position_is_opened_only_where_a_buying_rule_fires(job_of: JobMaker, s
         assert buys[row] >= 0.6
 
 
+@pytest.mark.parametrize("start_date", ["2000-01-01", "2005-01-01"])
+def test_buy_and_hold_begins_where_the_strategy_could_have_bought(job_of: JobMaker, start_date: str) -> None:
+    job = job_of(RULES | {"start_date": start_date})
+    results = BacktestingEngine(job).run()
+    series, start = job.window.series, job.window.start
+    entry = start + results.warmup_bars + 1
+    assert results.buy_and_hold_start == format_stamp(int(series.timestamp[entry]))
+    assert results.buy_and_hold_return == pytest.approx(float(series.close[-1] / series.open[entry]) - 1)
+    assert (results.warmup_bars > 0) is (start_date == "2000-01-01")
+
+
 @pytest.mark.parametrize(
     ("symbol", "told", "total_return"),
     [("AAPL", "made 3,896 %", 38.96), ("MSFT", "lost 39 %", -0.39), ("IBM", "3 %", 0.03)],
@@ -84,6 +96,8 @@ def test_the_shipped_rules_say_truly_how_they_did(
     assert results.total_return is not None
     assert results.buy_and_hold_return is not None
     assert results.total_return < results.buy_and_hold_return
+    assert results.buy_and_hold_sharpe_ratio is not None
+    assert results.buy_and_hold_max_drawdown is not None
     assert results.exposure is not None
     assert 0.49 < results.exposure < 0.76
 

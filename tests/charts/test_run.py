@@ -75,6 +75,9 @@ def test_prices_are_those_between_the_first_and_the_last_bar() -> None:
     assert found is not None
     assert found.stamps.tolist() == [START + hour * HOUR for hour in (2, 3, 4)]
     assert found.growth[0] == 1.0
+    later = Prices.between(series(10), START + 2 * HOUR, START + 4 * HOUR, START + 3 * HOUR)
+    assert later is not None
+    assert later.growth.tolist() == [1.0, 1.0, later.close[2] / later.close[1]]
     assert Prices.between(series(3), START + 99 * HOUR, START + 100 * HOUR) is None
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from ktrdr_engine.backtesting.models import BacktestResults
 from ktrdr_engine.metrics.definitions import DEFINITIONS
 
-_WORDS = {"first_bar", "last_bar", "notes", "provenance", "partial", "in_sample", "market", "market_inferred", "tables"}
+_WORDS = {
+    *("first_bar", "last_bar", "notes", "provenance", "partial", "in_sample", "market", "market_inferred", "tables"),
+    "buy_and_hold_start",
+}
 
 
 def test_every_number_of_the_results_is_defined_in_their_order() -> None:

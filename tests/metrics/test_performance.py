@@ -82,7 +82,7 @@ def test_every_number_of_a_small_run() -> None:
     assert numbers.turnover == pytest.approx(5000 / ((1000 + 1100 + 1045 + 1254) / 4))
     assert (numbers.total_commission, numbers.total_slippage) == (3.0, 2.0)
     assert (numbers.final_value, numbers.initial_capital) == (1254.0, 1000.0)
-    assert numbers.buy_and_hold_return == pytest.approx(54 / 50 - 1)
+    assert numbers.buy_and_hold_return == pytest.approx(54 / 51 - 1)
     assert (numbers.bars, numbers.annualization) == (4, 252)
     assert [note for note in numbers.notes if "trading days" not in note] == []
 
@@ -93,10 +93,30 @@ def test_numbers_are_plain_python_values() -> None:
         assert type(getattr(numbers, field.name)) in (float, int, tuple, type(None)), field.name
 
 
-def test_buy_and_hold_begins_at_the_first_open_of_the_range_not_of_the_data() -> None:
+def test_buy_and_hold_begins_at_the_second_open_of_the_range_not_of_the_data() -> None:
     numbers = performance(1000, 1010, start=3)
-    assert numbers.buy_and_hold_return == pytest.approx(55 / 53 - 1)
+    assert numbers.buy_and_hold_return == pytest.approx(55 / 54 - 1)
     assert numbers.bars == 2
+
+
+@pytest.mark.parametrize("entry", [1, 2, 7, 18])
+def test_buy_and_hold_lies_idle_until_the_strategy_could_have_bought(entry: int) -> None:
+    random = np.random.default_rng(entry)
+    closes = 100 * np.cumprod(1 + random.normal(0, 0.02, 20))
+    prices = np.array([closes * 0.99, closes * 1.01, closes * 0.98, closes, np.ones(20)])
+    run = Run(np.full(20, 1000.0), Trades(np.array([])))
+    found = summarise(weekdays(20), prices, run, timeframe=Timeframe.D1, market=UTC, first_entry=entry)
+    worth = np.where(np.arange(20) < entry, 1.0, closes / prices[0, entry])
+    returns = pd.Series(np.concatenate([[1.0], worth])).pct_change().dropna()
+    assert found.buy_and_hold_return == pytest.approx(closes[-1] / prices[0, entry] - 1)
+    assert found.buy_and_hold_sharpe_ratio == pytest.approx(empyrical.sharpe_ratio(returns))
+    assert found.buy_and_hold_max_drawdown == pytest.approx(-empyrical.max_drawdown(returns))
+
+
+def test_where_nothing_could_be_bought_there_is_no_buy_and_hold() -> None:
+    found = performance(1000)
+    assert (found.buy_and_hold_return, found.buy_and_hold_sharpe_ratio, found.buy_and_hold_max_drawdown) == (None,) * 3
+    assert any("could have bought" in note for note in found.notes)
 
 
 def test_no_trade_leaves_its_numbers_undefined_with_one_reason() -> None:
