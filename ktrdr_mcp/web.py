@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from ktrdr_mcp.process import Ending
 
 SERVICE = "ktrdr-mcp"
+ADDRESSES = {
+    "Dashboard": "/",
+    "MCP (Streamable HTTP)": "/mcp",
+    "MCP (SSE)": "/sse",
+    "REST": "/openapi.json",
+}
+"""What is where; logged when the server listens."""
 _PARTING_SECONDS = 0.4
 # Access checks Host and Origin before anything else, by rules that these settings cannot say.
 _CHECKED_BEFORE = TransportSecuritySettings(enable_dns_rebinding_protection=False)
@@ -55,7 +62,7 @@ class Web:
         await anyio.to_thread.run_sync(application.warm_up, abandon_on_cancel=True)
         mcp = create_server(application)
         app = create_app(application, mcp, self._access)
-        self._server = make_server(app, self._host, self._port)
+        self._server = make_server(app, self._host, self._port, ADDRESSES)
         async with mcp.session_manager.run():
             await _listen(self._server)
             self._is_parted.set()

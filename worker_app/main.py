@@ -35,6 +35,7 @@ _DEFECT = 1
 _DEFAULT_PORT = 5003
 _SWITCH_INTERVAL_SECONDS = 0.0005
 _STATE_FOLDER = "worker"
+_ADDRESSES = {"Operations": "/api/v1/operations", "Health": "/health", "REST": "/openapi.json"}
 _REMARK = (
     "The model lies in the KTRDR_HOME of the worker: backtests that run there find it, and a server that shares it."
 )
@@ -76,7 +77,7 @@ async def _serve(settings: Settings, options: argparse.Namespace) -> int:
         await anyio.to_thread.run_sync(application.warm_up)
         token = settings.ktrdr_worker_token
         app = create_app(application, token=token.get_secret_value() if token else None)
-        server = make_server(app, options.host, options.port)
+        server = make_server(app, options.host, options.port, _ADDRESSES)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_end_on_signal, server, application, options.drain_seconds)
             await server.serve()

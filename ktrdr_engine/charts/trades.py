@@ -84,7 +84,7 @@ def _excursions(canvas: Canvas, pane: Axes, trades: Trades) -> None:
     is_many = len(trades) > _POINTS
     canvas.label(
         pane,
-        f"Largest loss on the way (MAE) and return of {f'all {len(trades):,} trades' if is_many else 'each trade'}",
+        f"Largest loss on the way (MAE) and return of {f'{len(trades):,} trades' if is_many else 'each trade'}",
     )
     worst, gain = trades.mae, trades.gain
     whole = (*_reach(worst), *_reach(gain))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -103,3 +104,5 @@ def _show(operation: Operation, *, as_json: bool, more: MoreTables | None) -> No
         print(f"Warning: {visible(warning)}", file=sys.stderr)
     if operation.error:
         print(f"Error {operation.error.code}: {visible(operation.error.message)}", file=sys.stderr)
+    if operation.results:
+        typer.echo(f"\nReport: ktrdr report {operation.operation_id} --open")

@@ -104,6 +104,9 @@ async def test_cancel_is_asked_for_through_the_host(server: Worker, paced: Paced
         step(server)
         await hosted.app.get_by_role("button", name="Cancel").focus()
         await hosted.page.keyboard.press("Enter")
+        await expect(hosted.app.get_by_role("button", name="Press again to cancel")).to_be_visible()
+        assert await hosted.asked("cancel") == []
+        await hosted.page.keyboard.press("Enter")
         await expect(hosted.app.locator("#status", has_text="CANCELLED")).to_be_visible(timeout=PATIENCE)
         await expect(hosted.app.get_by_text("Partial")).to_be_visible()
         assert len(await hosted.asked("cancel")) == 1

@@ -77,8 +77,11 @@ async def test_cancel_stops_a_run_and_keeps_what_it_had(server: Worker, paced: P
     await page.goto(f"{server.url}/operations/{paced()}")
     step(server)
     await expect(page.get_by_role("heading", name="Equity so far")).to_be_visible(timeout=PATIENCE)
-    await page.get_by_role("button", name="Cancel").focus()
+    await page.locator("#cancel").focus()
     await page.keyboard.press("Enter")
+    await watched.shoot("asks-to-cancel")
+    assert await page.get_by_text("Cancelled", exact=True).count() == 0
+    await page.get_by_role("button", name="Yes, cancel it").click()
     await expect(page.get_by_text("Cancelled", exact=True)).to_be_visible(timeout=PATIENCE)
     await expect(page.get_by_text("Partial: these are the results")).to_be_visible()
     await watched.shoot("cancelled")
@@ -128,7 +131,8 @@ async def test_without_script_everything_can_be_read_and_cancelled(
     operation_id = paced()
     await page.goto(server.url)
     await page.get_by_role("row").filter(has_text=operation_id).get_by_role("link").click()
-    await page.get_by_role("button", name="Cancel").click()
+    await page.locator("#cancel").click()
+    await page.get_by_role("button", name="Yes, cancel it").click()
     await expect(page).to_have_url(f"{server.url}/operations/{operation_id}")
     assert await page.get_by_text(re.compile("Cancell(ed|ing)")).count()
 

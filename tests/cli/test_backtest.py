@@ -19,6 +19,8 @@ def test_a_backtest_ends_with_its_results_on_stdout(held_ktrdr: Run) -> None:
     assert "COMPLETED" in ended.stdout
     assert "2.34 %" in ended.stdout
     assert "note: sortino_ratio: no losing day" in ended.stdout
+    operation_id = ended.stdout.split()[0]
+    assert ended.stdout.splitlines()[-1] == f"Report: ktrdr report {operation_id} --open"
 
 
 def test_json_is_the_finished_operation_and_nothing_else(held_ktrdr: Run) -> None:

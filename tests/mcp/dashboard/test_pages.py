@@ -100,6 +100,8 @@ async def test_a_running_operation_shows_progress_and_can_be_cancelled_from_its_
         page = await text_at(client, f"/operations/{held}")
         assert "450 of 1,000" in page
         assert "Equity so far" in page
+        question = page.index("<summary")
+        assert question < page.index(f'action="/operations/{held}/cancel"') < page.index("</details>", question)
         reply = await client.post(f"/operations/{held}/cancel", headers=HERE)
         assert (reply.status_code, reply.headers["location"]) == (303, f"/operations/{held}")
         operation = await application.operations.get_operation(held, wait_seconds=20)
