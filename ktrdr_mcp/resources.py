@@ -32,6 +32,7 @@ MODEL: Final = "ktrdr://models/{name}"
 
 _JSON: Final = "application/json"
 _MAX_ROWS: Final = 500
+_MOST_DIGITS: Final = 18
 _TRADES_ROWS: Final = "50"
 _EQUITY_ROWS: Final = "200"
 _MOST_ROWS_AT_ONCE: Final = 10_000
@@ -138,8 +139,10 @@ def _rows(text: str) -> int:
 
 
 def _number(name: str, text: str) -> int:
-    if not text.isdecimal():
-        raise InvalidRequest(f"{name}={text!r} is not a whole number from 0 on, for example ?{name}=100.")
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
+        raise InvalidRequest(
+            f"{name}={text[:40]!r} is not a whole number of at most {_MOST_DIGITS} digits, for example ?{name}=100."
+        )
     return int(text)
 
 

@@ -171,10 +171,11 @@ def _read_rows(path: Path, offset: int, limit: int) -> TablePage:
 
     with pq.ParquetFile(path) as file:
         total = file.metadata.num_rows
+        asked, offset = offset, min(offset, total)  # no more than Arrow counts to
         first, last = offset // _ROWS_IN_A_GROUP, (offset + limit - 1) // _ROWS_IN_A_GROUP
         groups = list(range(first, min(last + 1, file.num_row_groups)))
         rows = file.read_row_groups(groups).slice(offset - first * _ROWS_IN_A_GROUP, limit)
-    return rows_page({name: _plain_column(rows[name]) for name in rows.column_names}, total, offset)
+    return rows_page({name: _plain_column(rows[name]) for name in rows.column_names}, total, asked)
 
 
 def _read_columns(path: Path) -> dict[str, Column]:

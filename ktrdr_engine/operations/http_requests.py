@@ -14,13 +14,13 @@ from starlette.requests import Request
 from ktrdr_engine.errors import InvalidRequest, did_you_mean
 from ktrdr_engine.operations.http_replies import Refused
 from ktrdr_engine.operations.models import OperationStatus, OperationType
+from ktrdr_engine.operations.tables import MAX_OFFSET
 
 QueryT = TypeVar("QueryT", bound=BaseModel)
 
 MAX_BODY_BYTES = 1_000_000
-_MAX_SQL_INTEGER = 2**63 - 1
 
-Count = Annotated[int, Field(ge=0, le=_MAX_SQL_INTEGER)]
+Count = Annotated[int, Field(ge=0, le=MAX_OFFSET)]
 
 
 class _Query(BaseModel):

@@ -40,6 +40,7 @@ from ktrdr_engine.operations.models import (
     TablePage,
     checked_operation_id,
 )
+from ktrdr_engine.operations.tables import MAX_OFFSET
 from ktrdr_engine.operations.wire import API, ErrorReply, HealthReply, StartedReply
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -209,7 +210,7 @@ class OperationServiceProxy:
             InvalidRequest: The offset or the limit is out of range.
         """
         path = f"{_address(operation_id)}/tables/{quote(name, safe='')}"
-        call = _Call("GET", path, {"offset": str(offset), "limit": str(limit)})
+        call = _Call("GET", path, {"offset": str(min(offset, MAX_OFFSET)), "limit": str(limit)})
         return await self._ask(call, TablePage, self._lanes.pulls, self._pull_seconds)
 
     async def cancel_operation(self, operation_id: str, reason: str | None = None) -> Operation:

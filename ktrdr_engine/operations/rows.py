@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from ktrdr_engine.operations.archive import CancelRequest, KeyUse, Query, WorkerLink
 from ktrdr_engine.operations.endings import interrupted
 from ktrdr_engine.operations.models import FINAL_STATUSES, Listed, Operation, OperationStatus, Progress
+from ktrdr_engine.operations.tables import MAX_OFFSET
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ def page(connection: sqlite3.Connection, query: Query) -> tuple[list[Listed], in
         "live": json.dumps(sorted(query.live)),
         "matching": json.dumps(sorted(query.matching)),
         "limit": query.limit,
-        "offset": query.offset,
+        "offset": min(query.offset, MAX_OFFSET),
     }
     total = connection.execute(f"SELECT COUNT(*) FROM operations {where}", values).fetchone()[0]
     found = connection.execute(

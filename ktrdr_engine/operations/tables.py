@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.operations.models import Table, TablePage
+
+MAX_OFFSET: Final = 2**63 - 1
+"""The largest number that SQLite, Arrow and the worker's routes count to: past every row, as all larger ones are."""
 
 
 def table_page(table: Table, offset: int, limit: int) -> TablePage:

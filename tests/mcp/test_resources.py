@@ -137,7 +137,19 @@ async def test_what_does_not_exist_is_refused_with_the_way_on(session: Session) 
         assert "Unknown resource" in (await refusal(session, uri)).message
 
 
-@pytest.mark.parametrize("query", ["offset=-1", "offset=x", "limit=0", "limit=501", "limit=1.5", "offset=0&limit=9999"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "offset=-1",
+        "offset=x",
+        "limit=0",
+        "limit=501",
+        "limit=1.5",
+        "offset=0&limit=9999",
+        f"offset={10**18}",
+        f"offset=1{'0' * 5_000}",
+    ],
+)
 async def test_a_page_out_of_range_is_refused(session: Session, query: str) -> None:
     operation_id = await finished(session)
     for name in ("trades", "equity"):

@@ -337,6 +337,15 @@ async def test_a_worker_that_was_quicker_than_anyone_looked_is_reported_whole(pl
     assert operation.progress.percentage == 100
 
 
+@pytest.mark.parametrize("offset", [2**63 - 1, 2**63, 2**64, 10**30])
+async def test_a_list_beyond_any_row_is_empty(place: Place, offset: int) -> None:
+    work = Gate()
+    work.open()
+    await ended(place.service, await place.start(work))
+    page = await place.service.list_operations(offset=offset)
+    assert (page.operations, page.returned, page.total) == ((), 0, 1)
+
+
 @pytest.mark.parametrize(("limit", "offset"), [(0, 0), (501, 0), (20, -1)])
 async def test_lists_refuse_pages_that_make_no_sense(place: Place, limit: int, offset: int) -> None:
     with pytest.raises(InvalidRequest):
@@ -380,7 +389,8 @@ async def test_tables_are_there_after_the_end_and_not_before(tmp_path: Path, clo
             assert (page.rows, page.total, page.returned, page.offset) == (rows, 2, 2, 0)
             page = await place.service.get_operation_table(operation_id, "trades", 1, 5)
             assert (page.rows, page.total, page.returned, page.offset) == (rows[1:], 2, 1, 1)
-            assert (await place.service.get_operation_table(operation_id, "trades", 7)).rows == []
+            for beyond in (7, 2**63 - 1, 2**63, 10**30):
+                assert (await place.service.get_operation_table(operation_id, "trades", beyond)).rows == []
             for offset, limit in ((-1, 5), (0, 0), (0, 10_001)):
                 with pytest.raises(InvalidRequest):
                     await place.service.get_operation_table(operation_id, "trades", offset, limit)
