@@ -66,7 +66,7 @@ def diagnose(bar: NDArray[np.float64]) -> tuple[str, str]:
         if not np.isfinite(value):
             return f"{name} is {value}", "Put the real value there or remove the row"
         if value < 0 or (value == 0 and name != "volume"):
-            return f"{name} is {value:g}", f"A {name} must be {'0 or more' if name == 'volume' else 'above 0'}"
+            return f"{name} is {value:g}", f"{name} must be {'0 or more' if name == 'volume' else 'above 0'}"
     for name in ("open", "close", "high"):
         if values[name] < values["low"]:
             return f"low {values['low']:g} is above {name} {values[name]:g}", "Correct the row or remove it"

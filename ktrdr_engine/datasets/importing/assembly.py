@@ -51,9 +51,8 @@ def assemble(rows: Rows, symbol: str, timeframe: Timeframe, options: FileOptions
         DataError: Rows break a rule; the first twenty are named, the others counted.
     """
     problems = Problems(source)
-    notes = []
-    if rows.title or not rows.stamps.zoned.all():
-        notes.append(f"{source} was read as {rows.title or 'a price file'}; {_clock_note(rows, options)}.")
+    read_as, clock = rows.title and f"{source} was read as {rows.title}", _clock_note(rows, options)
+    notes = [f"{'; '.join(filter(None, (read_as, clock)))}."] if read_as or clock else []
     kept = _readable(rows, options, problems, notes, source)
     if len(kept.number):
         kept = _ordered(kept, rows, options, problems, notes)
@@ -78,9 +77,15 @@ def _readable(rows: Rows, options: FileOptions, problems: Problems, notes: list[
         raise DataError(f"{source}: no row has prices. Give a file of open, high, low and close.")
     if empty.any():
         notes.append(_counted(rows.number[empty], "without prices was left out", "without prices were left out"))
+    if header.any():
+        notes.append(_counted(rows.number[header], "repeats the header and was left out", "repeat the header"))
     unreadable = rows.stamps.local == BAD
     bad = np.flatnonzero(unreadable & ~empty & ~header)
-    problems.add(rows.number[bad], lambda at: _bad_stamp(rows, int(bad[at])), "Write the time as in the other rows")
+    problems.add(
+        rows.number[bad],
+        lambda at: _bad_stamp(rows, int(bad[at])),
+        "Write it as in the other rows, or as 2024-12-31 15:30",
+    )
     volume, no_volume = _volume(rows, options, notes, source)
     wrong = unreadable.copy()
     columns = (*rows.prices, volume)
@@ -89,7 +94,8 @@ def _readable(rows: Rows, options: FileOptions, problems: Problems, notes: list[
         _add_numbers(rows, problems, name, column, np.flatnonzero(refused))
         wrong |= refused
     good = ~(empty | header | wrong)
-    return _Kept(rows.number, rows.stamps.local, rows.stamps.zoned, np.vstack((prices, volume.values))).take(good)
+    kept = _Kept(rows.number, rows.stamps.local, rows.stamps.zoned, np.vstack((prices, volume.values)))
+    return kept if good.all() else kept.take(good)
 
 
 def _add_numbers(rows: Rows, problems: Problems, name: str, column: Numbers, wrong: NDArray[np.int64]) -> None:
@@ -119,7 +125,7 @@ def _add_misfits(rows: Rows, problems: Problems) -> None:
 
 def _bad_stamp(rows: Rows, row: int) -> str:
     text = rows.stamps.texts.get(row, "")
-    return f"the time {text!r} is no date such as {rows.stamps.title}" if text else "the time is missing"
+    return f"the time {text!r} is no date as {rows.stamps.title}" if text else "the time is missing"
 
 
 def _volume(rows: Rows, options: FileOptions, notes: list[str], source: str) -> tuple[Numbers, NDArray[np.bool_]]:
@@ -140,7 +146,7 @@ def _volume(rows: Rows, options: FileOptions, notes: list[str], source: str) -> 
     if options.no_volume:
         if missing.any():
             notes.append(
-                f"The volume is missing in {missing.sum():,} rows and taken as 0, as format={NO_VOLUME!r} says."
+                f"Where the volume is missing it is 0, as format={NO_VOLUME!r} says: rows so filled: {missing.sum():,}."
             )
         values = np.where(missing, 0.0, volume.values)
         return volume._replace(values=values), np.zeros(len(missing), dtype=bool)
@@ -236,11 +242,11 @@ def _check(kept: _Kept, problems: Problems) -> None:
 
 def _clock_note(rows: Rows, options: FileOptions) -> str:
     if rows.stamps.zoned.all():
-        return "its times say their zone"
+        return ""
     if options.zone is not None:
         return f"times without a zone are those of {options.zone_name}, turned into UTC"
     if not (rows.stamps.local[rows.stamps.local != BAD] % _DAY).any():
-        return "they are dates, without times"
+        return ""  # dates alone
     return "times without a zone are taken as UTC" + (
         f", though here they are {rows.clock}; timezone=... turns them into UTC" if rows.clock else ""
     )

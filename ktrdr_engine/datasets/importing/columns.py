@@ -33,7 +33,7 @@ _NAMES = {
     ),
     "close": (
         "close", "c", "close price", "price close", "closing price", "close last", "closeprice", "last", "price",
-        "last price", "cls", "schluss", "schlusskurs", "schlußkurs", "clôture", "cloture", "clot", "cierre",
+        "last price", "cls", "schluss", "schlusskurs", "schlußkurs", "clôture", "clôt", "cloture", "clot", "cierre",
         "chiusura", "dernier", "último", "ultimo", "fechamento",
     ),
     "volume": (
@@ -188,9 +188,11 @@ def _is_time_of_day(position: int, sample: Sequence[Sequence[str]]) -> bool:
 def _missing(roles: list[str], names: Sequence[str], source: str) -> DataError:
     spare = [name for name in names if role_of(name) is None]
     similar = [f"{hit!r} to {role!r}" for role in roles for hit in nearest(role, spare, limit=1)]
+    ends = [name for name in spare if plain(name) in ("close time", "time close", "closetime", "end time")]
+    end = f" {ends[0]!r} is when a bar ends; when it opens is needed." if ends and "timestamp" in roles else ""
     rename = f" Rename {', '.join(similar)}, or name" if similar else " Name"
     return DataError(
         f"{source}: no column is known to be {', '.join(roles)}; the columns are {', '.join(map(repr, names))}."
-        f"{rename} all columns in order: format='timestamp,open,high,low,close,volume', - for one not used.",
+        f"{end}{rename} all columns in order: format='timestamp,open,high,low,close,volume', - for one not used.",
         details={"field": "format", "missing": roles, "found": list(names)},
     )

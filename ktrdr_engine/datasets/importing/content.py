@@ -66,7 +66,7 @@ def opened(path: Path) -> Iterator[Content]:
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[tuple[IO[bytes], int]]:
-    if path.suffix == ".zip":
+    if path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive:
             inside = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX")]
             if len(inside) != 1:
@@ -77,7 +77,7 @@ def _unpacked(path: Path) -> Iterator[tuple[IO[bytes], int]]:
                 )
             with archive.open(inside[0]) as file:
                 yield file, inside[0].file_size
-    elif path.suffix == ".gz":
+    elif path.suffix.lower() == ".gz":
         with gzip.open(path) as packed:
             yield cast(IO[bytes], packed), 0
     else:

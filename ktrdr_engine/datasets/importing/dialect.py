@@ -79,6 +79,8 @@ def find_dialect(head: str, source: str, columns: Sequence[str] = ()) -> Dialect
     width = _width(sample) if sample else len(names)
     if columns or not names:
         names = _given(columns, width, source) if columns else list(_placed(sample, separator, source))
+    if any(cell for row in sample for cell in row[len(names) :] if len(row) == width):
+        raise _wider(names, width, source)
     names += ["-"] * (width - len(names))
     skip = len(head[: lines[start - 1].end].encode()) if start else 0
     preamble = tuple(line.text for line in lines[: start if header is None else header])
@@ -146,6 +148,15 @@ def _named(rows: _Rows, header: int, source: str) -> tuple[list[str], int]:
             break
         start += 1
     return names, start
+
+
+def _wider(names: Sequence[str], width: int, source: str) -> DataError:
+    return DataError(
+        f"{source}: the header has {len(names)} columns, but rows have {width} cells. Where commas stand in numbers, "
+        "export with semicolons between cells, or with quotes around numbers; else name the columns: "
+        "format='timestamp,open,high,low,close,volume', - for one not used.",
+        details={"field": "format", "columns": len(names), "cells": width},
+    )
 
 
 def _several(names: Sequence[str], source: str) -> DataError:

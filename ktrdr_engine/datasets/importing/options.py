@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ktrdr_engine.datasets.importing.columns import LAYOUTS, WITH_HEADER, role_of
 from ktrdr_engine.datasets.importing.zones import find_zone
-from ktrdr_engine.errors import InvalidRequest, did_you_mean
+from ktrdr_engine.errors import InvalidRequest, did_you_mean, nearest
 
 MARKS = {"decimal_point": ".", "decimal_comma": ","}
 NO_VOLUME = "no_volume"
@@ -69,8 +69,9 @@ def _parse_format(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
     if not words or {"open", "high", "low", "close"} <= {role_of(word) for word in words}:
         return tuple(words), settings
     known = (*LAYOUTS, *WITH_HEADER, *MARKS, NO_VOLUME)
+    hint = did_you_mean(words[0], known) if nearest(words[0], known) else ""
     raise InvalidRequest(
-        f"format={text!r} is not known.{did_you_mean(words[0], known)} Give one of {', '.join(known)}, or all columns "
+        f"format={text!r} is not known.{hint} Give one of {', '.join(known)}, or all columns "
         "in order, such as 'date,time,open,high,low,close,volume', - for one not used. Most files need no format.",
         details={"field": "format", "value": text, "known": list(known)},
     )

@@ -16,7 +16,8 @@ from ktrdr_engine.datasets.importing.parquet_rows import read_parquet
 from ktrdr_engine.datasets.importing.text_rows import read_text
 from ktrdr_engine.errors import DataError
 
-SUFFIXES = (".csv", ".parquet", ".txt", ".tsv", ".gz", ".zip")
+_LOWER = (".csv", ".parquet", ".txt", ".tsv", ".gz", ".zip")
+SUFFIXES = (*_LOWER, *(suffix.upper() for suffix in _LOWER))
 
 
 def read_export(
@@ -34,7 +35,7 @@ def read_export(
     Raises:
         DataError: The file cannot be read, leaves open what it means, or breaks rules of bars.
     """
-    read = read_parquet if path.suffix == ".parquet" else read_text
+    read = read_parquet if path.suffix.lower() == ".parquet" else read_text
     try:
         rows = read(path, options, say)
     except (pa.ArrowException, OSError, EOFError, UnicodeError, zipfile.BadZipFile, zlib.error) as error:

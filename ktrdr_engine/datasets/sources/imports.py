@@ -34,7 +34,13 @@ def file_source(request: LoadRequest, timeframe: Timeframe, home: Path) -> Local
         found = catalog.find(request.path)
     except DataError as error:
         details = {"field": "path", "value": request.path, **error.details}
-        raise DataError(f"{error.message} Files are taken from KTRDR_HOME/imports only.", details=details) from None
+        spreadsheet = request.path.lower().endswith((".xlsx", ".xls", ".ods"))
+        repair = (
+            "A spreadsheet is not read: save it as CSV."
+            if spreadsheet
+            else "Files are taken from KTRDR_HOME/imports only."
+        )
+        raise DataError(f"{error.message} {repair}", details=details) from None
     options = parse_options(request.format, request.date_format, request.timezone)
 
     def read(heed: Heed) -> LocalBars:
