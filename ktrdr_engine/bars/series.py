@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ktrdr_engine.bars.checks import check_prices, check_stamps
 from ktrdr_engine.bars.market import UNKNOWN, Market
+from ktrdr_engine.bars.rounding import mend_rounding
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.errors import DataError, nearest
 
@@ -77,7 +78,7 @@ class BarSeries:
     def from_columns(
         cls, symbol: str, timeframe: Timeframe, columns: Mapping[str, ArrayLike], *, source: str = "bars"
     ) -> BarSeries:
-        """Copy and validate columns of equal length, at least one bar.
+        """Copy and validate columns of equal length, at least one bar; what rounding put out of place is mended.
 
         Args:
             symbol: The instrument's name.
@@ -96,6 +97,7 @@ class BarSeries:
             prices[row] = _numbers(columns[name], name, len(timestamp), source)
         if len(timestamp) == 0:
             raise DataError(f"{source}: there are no bars in it. Put at least one row below the header.")
+        mend_rounding(prices)
         check_stamps(timestamp, source)
         check_prices(timestamp, prices, source)
         return cls(symbol, timeframe, timestamp, prices)

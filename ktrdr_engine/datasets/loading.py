@@ -58,7 +58,13 @@ class Load:
             self._job.source.close()
         if self._series is None:
             raise DataError(
-                f"{self._job.source.label} has no {self._job.timeframe} bars in that range. Check symbol and dates.",
+                " ".join(
+                    (
+                        f"{self._job.source.label} has no {self._job.timeframe} bars in that range. Check symbol and "
+                        "dates.",
+                        *self._job.source.notes,
+                    )
+                ),
                 details={"field": "start_date", "value": self._job.request.start_date},
             )
         return make_results(self._job, self._series, self._tally)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ktrdr_engine.bars.checks import diagnose, find_unsound
 from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.bars.rounding import mend_rounding, mended_note
 from ktrdr_engine.bars.series import PRICE_COLUMNS, BarSeries
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.datasets.importing.columns import plain
@@ -57,6 +58,8 @@ def assemble(rows: Rows, symbol: str, timeframe: Timeframe, options: FileOptions
     if len(kept.number):
         kept = _ordered(kept, rows, options, problems, notes)
         kept = _once(kept, options, problems, notes)
+        if mended := mend_rounding(kept.prices):
+            notes.append(mended_note(mended))
         _check(kept, problems)
     problems.raise_if_any()
     notes += _column_notes(rows)

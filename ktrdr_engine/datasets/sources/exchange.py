@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,16 @@ import numpy as np
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.datasets.models import LoadRequest
 from ktrdr_engine.datasets.sources.asking import NotNow, ask_again
+from ktrdr_engine.datasets.sources.candles import CandleFilter
 from ktrdr_engine.datasets.sources.source import Heed
 from ktrdr_engine.datasets.spans import Span, slices
 from ktrdr_engine.errors import DataError, InvalidRequest, SourceUnavailable, did_you_mean
 
 if TYPE_CHECKING:
     from ktrdr_engine.bars.series import BarSeries
+
+_Candle = tuple[int, float, float, float, float, float]
+"""Open of the bar in ns, open, high, low, close, volume; NaN where nothing was told."""
 
 MakeExchange = Callable[[str], Any]
 """Returns ccxt's client of an exchange by its name."""
@@ -25,7 +30,6 @@ _PAGES_A_SEGMENT = 10
 _DEFAULT_PAGE = 500
 _MOST_A_PAGE = 1_000
 _MILLISECOND = 1_000_000
-_COLUMNS = ("open", "high", "low", "close", "volume")
 
 
 def make_exchange(name: str) -> Any:
@@ -60,7 +64,6 @@ class ExchangeSource:
 
     by_time = True
     adjusts = False
-    notes: tuple[str, ...] = ()
 
     def __init__(self, request: LoadRequest, timeframe: Timeframe, name: str, make: MakeExchange) -> None:
         self.label = f"ccxt:{name} {request.symbol}"
@@ -77,6 +80,12 @@ class ExchangeSource:
                 details={"field": "timeframe", "value": str(timeframe), "known": offered},
             )
         self._page = _page_of(self._exchange)
+        self._filter = CandleFilter()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say what was left out."""
+        return self._filter.notes
 
     def plan(self, asked: Span, heed: Heed) -> list[Span]:
         """Return slices of ten pages each, after a look at the markets.
@@ -90,25 +99,26 @@ class ExchangeSource:
 
     def fetch(self, segment: Span, heed: Heed) -> BarSeries | None:
         """Ask for one page after the other."""
-        from ktrdr_engine.bars.series import BarSeries
+        from ktrdr_engine.bars.series import PRICE_COLUMNS, BarSeries
 
-        rows: list[list[float]] = []
+        rows: list[_Candle] = []
         since = segment.first
         while since <= segment.last:
             page = ask_again(partial(self._ask, since), heed, self.label)
-            newest = int(page[-1][0]) * _MILLISECOND if page else 0
-            rows += [row for row in page if since <= int(row[0]) * _MILLISECOND <= segment.last]
+            inside = [row for row in page if since <= row[0] <= segment.last]
+            rows += inside
             # An empty page, or one of earlier candles, is a stretch without trade: the next one may have some.
             step = self._page * self._timeframe.nanoseconds
-            since = newest + self._timeframe.nanoseconds if newest >= since else since + step
+            since = max(row[0] for row in inside) + self._timeframe.nanoseconds if inside else since + step
         if not rows:
             return None
-        table = np.array(rows, dtype=np.float64)
-        columns = dict(zip(_COLUMNS, table[:, 1:6].T, strict=True))
-        stamps = table[:, 0].astype(np.int64) * _MILLISECOND
-        return BarSeries.from_columns(
-            self._request.stored_symbol, self._timeframe, {"timestamp": stamps, **columns}, source=self.label
+        stamps, prices = self._filter.sound(
+            np.array([row[0] for row in rows], dtype=np.int64), np.array([row[1:] for row in rows]).T
         )
+        if not len(stamps):
+            return None
+        columns = {"timestamp": stamps, **dict(zip(PRICE_COLUMNS, prices, strict=True))}
+        return BarSeries.from_columns(self._request.stored_symbol, self._timeframe, columns, source=self.label)
 
     def close(self) -> None:
         """Let the connections go."""
@@ -128,13 +138,17 @@ class ExchangeSource:
             )
         self._market = meant[0]
 
-    def _ask(self, since: int) -> list[list[float]]:
+    def _ask(self, since: int) -> list[_Candle]:
         page = self._guarded(
             self._exchange.fetch_ohlcv, self._market, str(self._timeframe), since // _MILLISECOND, self._page
         )
-        if not all(isinstance(row, list) and len(row) >= 6 and isinstance(row[0], int) for row in page):
+        if not isinstance(page, list):
             raise NotNow("a malformed reply")
-        return sorted(page)
+        candles = [candle for candle in map(_candle, page) if candle is not None]
+        if page and not candles:
+            raise NotNow("a malformed reply")
+        self._filter.count_garbled(len(page) - len(candles))
+        return candles
 
     def _guarded(self, call: Callable[..., Any], *arguments: object) -> Any:
         import ccxt
@@ -149,7 +163,9 @@ class ExchangeSource:
                 "names, or choose another exchange.",
                 details={"source": self.label},
             ) from error
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        except OSError as error:
+            raise NotNow(_one_line(error)) from error
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             # What ccxt raises when a reply is not shaped like the exchange's.
             raise NotNow("a malformed reply") from error
         if self._exchange.last_json_response is None:
@@ -161,8 +177,29 @@ class ExchangeSource:
 def _page_of(exchange: Any) -> int:
     """Return how many candles the exchange gives at once."""
     spot = (exchange.features or {}).get("spot") or {}
-    limit = (spot.get("fetchOHLCV") or {}).get("limit") or _DEFAULT_PAGE
-    return min(int(limit), _MOST_A_PAGE)
+    limit = (spot.get("fetchOHLCV") or {}).get("limit")
+    return min(limit, _MOST_A_PAGE) if isinstance(limit, int) and limit > 0 else _DEFAULT_PAGE
+
+
+def _candle(row: object) -> _Candle | None:
+    """Return a row of a page as numbers; None: it is no candle."""
+    if not isinstance(row, list | tuple) or len(row) < 6:
+        return None
+    stamp = _number(row[0])
+    if not 0 < stamp < math.inf:
+        return None
+    open_, high, low, close, volume = map(_number, row[1:6])
+    return int(stamp) * _MILLISECOND, open_, high, low, close, volume
+
+
+def _number(value: object) -> float:
+    """Return a value of a candle; NaN: it was not given, infinity: it is no number."""
+    if value is None:
+        return math.nan
+    try:
+        return float(value)  # type: ignore[arg-type]  # whatever an exchange sends
+    except (TypeError, ValueError, OverflowError):
+        return math.inf
 
 
 def _one_line(error: Exception) -> str:

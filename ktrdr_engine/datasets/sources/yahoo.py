@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.datasets.models import LoadRequest
 from ktrdr_engine.datasets.sources.asking import NotNow, ask_again
+from ktrdr_engine.datasets.sources.candles import CandleFilter, Candles
 from ktrdr_engine.datasets.sources.source import Heed
 from ktrdr_engine.datasets.spans import Span, slices
 from ktrdr_engine.errors import DataError
@@ -33,7 +34,8 @@ _DAYS_AT_ONCE = {
     Timeframe.D1: 3_650,
 }
 """Timeframes Yahoo has, and the days asked for in one request; it gives 1m bars for 8 days at most."""
-_COLUMNS = {"Open": "open", "High": "high", "Low": "low", "Close": "close", "Volume": "volume"}
+_COLUMNS = ("Open", "High", "Low", "Close", "Volume")
+_ADJUSTED = "Yahoo's prices are adjusted for splits and dividends (auto_adjust): a later one changes older bars."
 _SECONDS = 30
 _NOTHING_THERE = "Data doesn't exist for startDate"
 """How Yahoo begins to say that the symbol is known but had no trade in the range."""
@@ -53,7 +55,6 @@ class YahooSource:
 
     by_time = True
     adjusts = True
-    notes = ("Yahoo's prices are adjusted for splits and dividends (auto_adjust): a later one changes older bars.",)
 
     def __init__(self, request: LoadRequest, timeframe: Timeframe, session: object = None) -> None:
         if timeframe not in _DAYS_AT_ONCE:
@@ -67,6 +68,12 @@ class YahooSource:
         self._request = request
         self._timeframe = timeframe
         self._session = session
+        self._filter = CandleFilter()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say how prices are adjusted, and what was left out."""
+        return (_ADJUSTED, *self._filter.notes)
 
     def plan(self, asked: Span, heed: Heed) -> list[Span]:
         """Return slices of a request each."""
@@ -74,13 +81,21 @@ class YahooSource:
 
     def fetch(self, segment: Span, heed: Heed) -> BarSeries | None:
         """Ask Yahoo for one slice."""
-        frame = ask_again(partial(self._ask, segment), heed, self.label)
-        return None if frame is None else self._bars(frame, segment)
+        from ktrdr_engine.bars.series import PRICE_COLUMNS, BarSeries
+
+        told = ask_again(partial(self._ask, segment), heed, self.label)
+        if told is None:
+            return None
+        stamps, prices = self._filter.sound(*told)
+        if not len(stamps):
+            return None
+        columns = {"timestamp": stamps, **dict(zip(PRICE_COLUMNS, prices, strict=True))}
+        return BarSeries.from_columns(self._request.stored_symbol, self._timeframe, columns, source=self.label)
 
     def close(self) -> None:
         """Do nothing: yfinance keeps one connection for the process."""
 
-    def _ask(self, segment: Span) -> pd.DataFrame | None:
+    def _ask(self, segment: Span) -> Candles | None:
         import yfinance
         from yfinance.exceptions import YFException, YFPricesMissingError, YFTzMissingError
 
@@ -91,7 +106,7 @@ class YahooSource:
         yfinance.data.YfData.cache_get.cache_clear()
         ticker = yfinance.Ticker(self._request.stored_symbol, session=self._session)
         try:
-            return self._history(ticker, segment)
+            return self._candles(self._history(ticker, segment), segment)
         except YFTzMissingError:
             raise self._refused("unknown symbol") from None
         except YFPricesMissingError as error:
@@ -102,7 +117,7 @@ class YahooSource:
             return None
         except (YFException, OSError) as error:
             raise NotNow(_one_line(error)) from error
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             # What yfinance raises when a reply is not shaped like prices.
             raise NotNow("a malformed reply") from error
 
@@ -123,9 +138,7 @@ class YahooSource:
         )
         return frame
 
-    def _bars(self, frame: pd.DataFrame, segment: Span) -> BarSeries | None:
-        from ktrdr_engine.bars.series import BarSeries
-
+    def _candles(self, frame: pd.DataFrame, segment: Span) -> Candles | None:
         index: Any = frame.index
         daily = self._timeframe is Timeframe.D1
         index = index.tz_localize(None) if daily else index.tz_convert("UTC").tz_localize(None)
@@ -133,10 +146,8 @@ class YahooSource:
         inside = (stamps >= segment.first) & (stamps <= segment.last)
         if not inside.any():
             return None
-        columns = {ours: frame[theirs].to_numpy(dtype="float64")[inside] for theirs, ours in _COLUMNS.items()}
-        return BarSeries.from_columns(
-            self._request.stored_symbol, self._timeframe, {"timestamp": stamps[inside], **columns}, source=self.label
-        )
+        prices = frame[list(_COLUMNS)].to_numpy(dtype="float64")
+        return Candles(stamps[inside], prices[inside].T)
 
     def _refused(self, reason: str) -> DataError:
         return DataError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.datasets.sources.finding import Sources
 from tests.datasets.conftest import Lab, Labs
-from tests.datasets.market import Fault, Market, bar_at
+from tests.datasets.market import Bar, Fault, Market, bar_at
 from tests.datasets.prices import HOUR, MONDAY
 
 BTC = {"symbol": "BTC/USDT", "source": "ccxt:binance", "start_date": "2024-01-01"}
@@ -141,6 +141,86 @@ async def test_a_range_in_which_nothing_was_traded_is_refused(lab: Lab, market: 
     assert "has no 1h bars in that range" in operation.error.message
 
 
+def _null(bar: Bar) -> tuple[object, ...]:
+    return (bar[0], None, None, None, None, "0") if bar[0] == FIRST + 7 * 3_600 else bar
+
+
+def _no_volume(bar: Bar) -> tuple[object, ...]:
+    return (*bar[:5], None) if bar[0] == FIRST + 7 * 3_600 else bar
+
+
+def _garbled(bar: Bar) -> tuple[object, ...]:
+    wrong: dict[int, tuple[object, ...]] = {
+        2: (-1.0, *bar[2:]),
+        3: (bar[1], bar[3], bar[2], *bar[4:]),
+        4: (*bar[1:5], -5.0),
+        5: ("inf", *bar[2:]),
+    }
+    return (bar[0], *wrong.get((bar[0] - FIRST) // 3_600, bar[1:]))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "left_out", "words"),
+    [(_null, 1, "without prices"), (_no_volume, 1, "or volume"), (_garbled, 4, "impossible")],
+)
+async def test_candles_that_say_nothing_sound_are_left_out_and_counted(
+    lab: Lab, market: Market, spoil: Callable[[Bar], Any], left_out: int, words: str
+) -> None:
+    market.spoil = spoil
+    results = await lab.loaded(**BTC, end_date="2024-01-03")
+    assert results["bars"] == 72 - left_out
+    (note,) = [note for note in results["notes"] if words in note]
+    assert note.startswith(f"{left_out} candle")
+    assert_true_bars(told(lab))
+
+
+def _twice(page: list[Any]) -> list[Any]:
+    return [row for row in page for _ in range(2)]
+
+
+def _null_twin(page: list[Any]) -> list[Any]:
+    return [*page[:5], [page[4][0], None, *page[4][2:]], *page[5:]]
+
+
+def _odd_rows(page: list[Any]) -> list[Any]:
+    return [[None, *page[0][1:]], [10**30, *page[0][1:]], ["x"] * 7, *page]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kinds"),
+    [
+        (lambda page: page[::-1], 0),
+        (_twice, 1),
+        (_null_twin, 1),
+        (_odd_rows, 0),
+    ],
+)
+async def test_pages_out_of_order_or_with_rows_too_many_come_to_the_same_bars(
+    lab: Lab, market: Market, spoil: Callable[[list[Any]], list[Any]], kinds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Market.candles
+    monkeypatch.setattr(Market, "candles", lambda self, query: spoil(plain(self, query)))
+    results = await lab.loaded(**BTC, end_date="2024-01-03")
+    assert results["bars"] == 72
+    assert len([note for note in results["notes"] if "left out" in note]) == kinds
+    assert_true_bars(told(lab))
+
+
+@pytest.mark.parametrize("page", [None, 3, "candles", {"a": 1}, [1, 2], [[]], [None], [["a", "b", "c", "d", "e", "f"]]])
+async def test_whatever_an_exchange_sends_ends_as_its_own_failure(
+    lab: Lab, market: Market, page: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Market, "candles", lambda self, query: page)
+    operation = await lab.load(**BTC, end_date="2024-01-03")
+    assert operation.error is not None
+    assert operation.error.code in {"data_error", "source_unavailable"}
+
+
+async def test_a_market_is_found_by_the_name_its_bars_are_kept_under(lab: Lab) -> None:
+    results = await lab.loaded(**{**BTC, "symbol": "BTC-USDT"}, end_date="2024-01-03")
+    assert (results["symbol"], results["bars"]) == ("BTC-USDT", 72)
+
+
 async def test_an_unknown_market_is_refused_with_the_nearest(lab: Lab) -> None:
     operation = await lab.load(**{**BTC, "symbol": "BTC/USTD"})
     assert operation.error is not None
@@ -148,19 +228,12 @@ async def test_an_unknown_market_is_refused_with_the_nearest(lab: Lab) -> None:
     assert "binance has no market 'BTC/USTD'. Did you mean 'BTC/USDT'" in operation.error.message
 
 
-@pytest.mark.parametrize("close", [None, -1.0, 10_000.0])
-async def test_a_broken_candle_refuses_its_segment_and_keeps_those_before(
-    lab: Lab, market: Market, close: float | None
-) -> None:
-    lab.now = MONDAY + 15_000 * HOUR
-    broken = FIRST + 12_000 * 3_600
-    market.spoil = lambda bar: (*bar[:4], close, bar[5]) if bar[0] == broken else bar
-    operation = await lab.load(**BTC)
+async def test_a_whole_segment_without_a_sound_candle_says_why_there_are_no_bars(lab: Lab, market: Market) -> None:
+    market.spoil = lambda bar: (*bar[:5], None)
+    operation = await lab.load(**BTC, end_date="2024-01-03")
     assert operation.error is not None
     assert operation.error.code == "data_error"
-    assert "ccxt:binance BTC/USDT, row 2001 (2025-05-15T00:00:00Z)" in operation.error.message
-    assert operation.results is not None
-    assert operation.results["bars"] == 10_000
+    assert "72 candles left out without prices or volume" in operation.error.message
 
 
 async def test_an_unknown_length_is_refused_with_those_there_are(lab: Lab, exchange: Any) -> None:

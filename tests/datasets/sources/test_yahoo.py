@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -141,9 +142,17 @@ async def test_a_refusal_of_yahoo_is_told(lab: Lab, market: Market) -> None:
     assert "Yahoo keeps 1m bars for 30 days" in operation.error.message
 
 
-async def test_a_broken_bar_refuses_its_segment(lab: Lab, market: Market) -> None:
+async def test_broken_bars_are_left_out_and_counted(lab: Lab, market: Market) -> None:
     market.spoil = lambda bar: (*bar[:2], bar[2] - 3, *bar[3:]) if bar[0] % (50 * 3_600) == 0 else bar
-    operation = await lab.load(source="yahoo", start_date="2024-01-01")
-    assert operation.error is not None
-    assert operation.error.code == "data_error"
-    assert "yahoo TEST, row" in operation.error.message
+    results = await lab.loaded(source="yahoo", start_date="2024-01-01")
+    assert results["bars"] == 400 * 24 - 192
+    assert any(note.startswith("192 candles left out with impossible values") for note in results["notes"])
+
+
+async def test_a_high_an_ulp_below_the_close_is_mended_and_said(lab: Lab, market: Market) -> None:
+    market.spoil = lambda bar: (*bar[:2], math.nextafter(bar[4], 0), *bar[3:]) if bar[0] % (50 * 3_600) == 0 else bar
+    results = await lab.loaded(source="yahoo", start_date="2024-01-01")
+    assert results["bars"] == 400 * 24
+    assert any(note.startswith("192 bars had a high below") for note in results["notes"])
+    series = lab.bars.load("TEST", "1h")
+    assert (series.high >= series.close).all()
