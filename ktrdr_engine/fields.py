@@ -25,7 +25,7 @@ StrategyPath = Annotated[
 ]
 ModelPath = Annotated[
     str | None,
-    Field(max_length=200, description="Model file; omit for the newest trained for that strategy, and for rules"),
+    Field(max_length=200, description="Model file; omit for rules, or the newest of this symbol before start_date"),
 ]
 FirstDate = Annotated[
     str, Field(max_length=40, description="First day or time, ISO-8601, UTC, inclusive", examples=["2017-01-02"])

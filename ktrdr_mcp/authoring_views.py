@@ -29,6 +29,7 @@ _MISTAKE_BYTES = 600
 _CELL = 60
 _ROWS = 12
 _SHOWN = 8
+_MODELS = 6
 
 
 def strategies_text(page: StrategyPage, offset: int) -> str:
@@ -106,23 +107,28 @@ def _valid_text(check: StrategyCheck, called: str) -> str:
 
 def models_text(page: ModelPage, offset: int) -> str:
     """Return a page of models, one a line."""
-    lines = [f"{page.returned} of {page.total} models", *map(_model_line, page.models[:_SHOWN])]
-    lines += _hidden(len(page.models), _SHOWN)
+    lines = [f"{page.returned} of {page.total} models", *map(_model_line, page.models[:_MODELS])]
+    lines += _hidden(len(page.models), _MODELS)
     more = _more("list_models", page.returned, page.total, offset)
     return text_of(
         lines,
-        f"{more}start_backtest(model_path='models/...', ...) on bars after its training; start_training for more.",
+        f"{more}start_backtest(model_path='models/...', ...) on bars after those read; start_training for more.",
     )
 
 
 def _model_line(row: ModelRow) -> str:
     if row.problem:
         return f"{row.name} ({row.source}): CANNOT BE USED: {bounded(row.problem, 100)}"
-    trained = f"{row.symbols} {row.timeframes} {row.trained_from[:10]}..{row.trained_to[:10]}"
+    ranges = f"train {row.trained_from[:10]}..{row.trained_to[:10]}"
+    ranges += "".join(f", {part} {days}" for part, days in (("validation", row.validation), ("test", row.test)) if days)
+    read = f", read to {row.read_to[:10]}" if row.read_to else ""
     accuracy = f"test accuracy {word(row.test_accuracy)} (majority {word(row.majority_accuracy)})"
     state = bounded(row.strategy_state, _CELL)
     cut = ", training cancelled" if row.partial else ""
-    return f"{row.name} ({row.source}{cut}): for {row.strategy}, trained on {trained}, {accuracy}, strategy {state}"
+    symbols = f"{bounded(row.symbols, _CELL)} {row.timeframes}"
+    return (
+        f"{row.name} ({row.source}{cut}): for {row.strategy}, {symbols}: {ranges}{read}; {accuracy}, strategy {state}"
+    )
 
 
 def indicators_text(page: IndicatorPage) -> str:
@@ -156,7 +162,11 @@ def _described(spec: dict[str, Any]) -> Iterator[str]:
 def comparison_text(found: Comparison) -> str:
     """Return the warnings, then the numbers side by side, the best of each marked, then what differed."""
     lines = [f"warning: {warning}" for warning in found.warnings]
-    lines += [f"[{place}] {id}" for place, id in enumerate(found.operation_ids)]
+    relations = found.model_relations or (None,) * len(found.operation_ids)
+    lines += [
+        f"[{place}] {id}" + (f", model {relation}" if relation else "")
+        for place, (id, relation) in enumerate(zip(found.operation_ids, relations, strict=True))
+    ]
     lines += [f"{name} differs: {' | '.join(_cell(value) for value in values)}" for name, values in _shown(found)]
     if found.same:
         lines.append(", ".join(f"{'same' if same else 'other'} {what}" for what, same in found.same.items()))

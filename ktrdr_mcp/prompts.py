@@ -34,8 +34,9 @@ Idea: {idea}
    the test part no better than always giving the most frequent answer means that nothing was learnt: say so.
 6. Backtest with `start_backtest`, once on the bars it was trained on and once on those set aside, at the same costs.
    Commission and slippage are fractions of each fill: take them as they really are, never lower to make an idea work.
-7. Compare both with `compare_operations` and read its warnings. Results with in_sample true flatter the model. Hold
-   the others against buy_and_hold_return, max_drawdown and total_trades: fewer than 30 trades say little.
+7. Compare both with `compare_operations` and read its warnings. Trust only what model_relation calls out of
+   sample, or none (rules). Hold it against buy_and_hold_return, max_drawdown and total_trades: fewer than 30 trades say
+   little.
 8. Count your tries. Each variant judged on the same bars makes the best one look better by luck alone. Confirm a last
    choice on bars, or a symbol, that no choice has used.
 
@@ -50,8 +51,9 @@ Explain the backtest {operation_id} to a trader who has not seen it.
 2. Say what was tested: market, range, strategy, costs.
 3. Say how it did beside buy_and_hold_return, how deep and how long the drawdown was, and how that came about: many
    small trades or a few large ones, long or short, which exits, how much the costs took.
-4. Say what weakens it, before anyone believes it: in_sample true, few trades, notes, a partial run, one market and
-   one range only, how many variants were tried before this one (`list_operations` shows them).
+4. Say what weakens it, before anyone believes it: a model_relation other than out of sample or none, few
+   trades, notes, a partial run, one market and one range only, how many variants were tried before this one
+   (`list_operations` shows them).
 5. Say what would settle it: which bars or symbols it has not seen, which change to try, and compare with
    `compare_operations`.
 

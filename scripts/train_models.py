@@ -1,7 +1,8 @@
 """Train the shipped models from the shipped strategies and prices, and write their figures into models/README.md.
 
 `python scripts/train_models.py` trains all of them; files that are already there must come out with the same weights,
-or it stops. `--replace` puts new ones in their place, `--check` only compares and writes nothing.
+or it stops. `--replace` puts new ones in their place, `--check` only compares and writes nothing. `--amend` trains
+nothing: it writes into the files which bars their training reads, and leaves their weights as they are.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ktrdr_engine.inference.library import ModelLibrary
 from ktrdr_engine.inference.metadata import CLASSES
 from ktrdr_engine.strategy.library import Strategy, StrategyLibrary
 from ktrdr_engine.training.markets import load_series
-from ktrdr_engine.training.trainer import train
+from ktrdr_engine.training.trainer import gather, train
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 README: Final = ROOT / "models" / "README.md"
@@ -95,6 +96,20 @@ def build(project: Project, strategy_name: str, *, check: bool, replace: bool) -
     return True
 
 
+def amend(project: Project, strategy_name: str) -> None:
+    """Write into a model file which bars were read, as a training of today would; its weights stay."""
+    path = ROOT / "models" / MODELS[strategy_name]
+    old, strategy = load_bundle(path), project.strategies.load(strategy_name)
+    data = strategy.config.training_data
+    read = gather(strategy, load_series(project.bars, data.symbols.names, data.timeframes.names)).read_bars
+    if old.metadata.read_bars == read:
+        print(f"{path.name}: nothing to amend")
+        return
+    path.unlink()
+    save_bundle(ModelBundle.of(old.metadata.model_copy(update={"read_bars": read}), old.network), path)
+    print(f"{path.name}: amended")
+
+
 def figures(project: Project) -> str:
     """Return the generated part of the README."""
     return "\n".join([BEGIN, "", *classification(project), "", *trading(project), "", END])
@@ -160,8 +175,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare, write nothing")
     parser.add_argument("--replace", action="store_true", help="replace models that come out differently")
+    parser.add_argument("--amend", action="store_true", help="write which bars were read, keep the weights")
     options = parser.parse_args()
     project = Project.open()
+    if options.amend:
+        for name in MODELS:
+            amend(project, name)
+        return 0
     agreed = [build(project, name, check=options.check, replace=options.replace) for name in MODELS]
     if options.check or not all(agreed):
         return 0 if all(agreed) else 1

@@ -7,21 +7,26 @@ told by `metrics.definitions`, and by the words accuracy and loss.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from typing import Any, Final
 
 from ktrdr_engine.authoring.replies import ComparedNumber, Comparison
+from ktrdr_engine.backtesting.models import ModelRelation, relation_of
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.metrics.definitions import DEFINITIONS
-from ktrdr_engine.operations.models import Operation
+from ktrdr_engine.operations.models import Operation, OperationType
 
 _FEWEST, _MOST = 2, 10
 _MANY = 3
+_FEW_TRADES: Final = 30
+_NEARLY_ALWAYS: Final = 0.95
 _HASH: Final = "_sha256"
 _DEEPEST: Final = 4
-_NOT_NUMBERS: Final = ("provenance", "notes", "partial", "in_sample", "market", "market_inferred")
+_NOT_NUMBERS: Final = ("provenance", "notes", "partial", "market", "market_inferred")
 _MARKET: Final = ("symbol", "symbols", "timeframe", "timeframes")
 _RANGE: Final = ("first_bar", "last_bar", "start_date", "end_date")
 _COSTS: Final = ("initial_capital", "commission", "slippage")
+_PAID: Final = ("total_commission", "total_slippage")
 _WORDS: Final = {"accuracy": "higher", "f1": "higher", "loss": "lower"}
 
 
@@ -41,21 +46,69 @@ def check_ids(operation_ids: Sequence[str]) -> None:
         raise InvalidRequest(f"{twice[0]!r} is listed twice: give each id once.", details={"field": "operation_ids"})
 
 
-def compare(operations: Sequence[Operation]) -> Comparison:
+def markets_of(operations: Sequence[Operation]) -> list[dict[str, str]]:
+    """Return the symbol and timeframe of each market that backtests among the operations were run on, each once."""
+    found = [
+        {name: one.metadata[name] for name in ("symbol", "timeframe")}
+        for one in operations
+        if one.operation_type is OperationType.BACKTESTING and {"symbol", "timeframe"} <= set(one.metadata)
+    ]
+    return [market for place, market in enumerate(found) if market not in found[:place]]
+
+
+def compare(operations: Sequence[Operation], stored: Mapping[str, int] | None = None) -> Comparison:
     """Return the numbers of finished operations side by side.
+
+    Args:
+        operations: Finished ones.
+        stored: Per market such as "EURUSD 1h", how many finished backtests the store knows.
 
     Raises:
         InvalidRequest: One of them has no results: it still runs, or it failed.
     """
     _require_results(operations)
     results = [operation.results or {} for operation in operations]
+    doubts = [doubts_of(one) for one in operations]
     return Comparison(
         operation_ids=tuple(operation.operation_id for operation in operations),
-        numbers=tuple(_numbers(results)),
+        numbers=tuple(_numbers(results, [not found for found in doubts])),
         differences=dict(_differences(operations)),
         same=dict(_same(results)),
-        warnings=tuple(_warnings(operations)),
+        model_relations=tuple(map(relation_of, results)),
+        warnings=tuple(_warnings(operations, doubts, stored or {})),
     )
+
+
+class Doubt(StrEnum):
+    """Why the numbers of one operation cannot be the best ones, whatever they are."""
+
+    IN_SAMPLE = "In sample (the model had seen part of these bars, the numbers flatter it)"
+    TRAINED_AFTER = "Trained after these bars (nobody could have had the model then)"
+    FEW_TRADES = f"Fewer than {_FEW_TRADES} trades, which is luck more than skill"
+    ALWAYS_IN = f"In the market {_NEARLY_ALWAYS:.0%} of the time or more, which is nearly buy and hold"
+    UNLEARNT = "The model is no better than always giving the most frequent label of its validation part"
+
+
+def doubts_of(operation: Operation) -> list[Doubt]:
+    """Return why the results of an operation say little by themselves."""
+    results = operation.results or {}
+    trades, exposure, relation = results.get("total_trades"), results.get("exposure"), relation_of(results)
+    found = {
+        Doubt.IN_SAMPLE: relation is ModelRelation.IN_SAMPLE,
+        Doubt.TRAINED_AFTER: relation is ModelRelation.TRAINED_AFTER,
+        Doubt.FEW_TRADES: isinstance(trades, int) and trades < _FEW_TRADES,
+        Doubt.ALWAYS_IN: isinstance(exposure, int | float) and exposure >= _NEARLY_ALWAYS,
+        Doubt.UNLEARNT: results.get("model_learned") is False or _is_unlearnt_training(results),
+    }
+    return [doubt for doubt, applies in found.items() if applies]
+
+
+def _is_unlearnt_training(results: Mapping[str, Any]) -> bool:
+    split = results.get("validation")
+    if not isinstance(split, Mapping):
+        return False
+    accuracy, majority = split.get("accuracy"), split.get("majority_baseline")
+    return isinstance(accuracy, int | float) and isinstance(majority, int | float) and accuracy <= majority
 
 
 def _require_results(operations: Sequence[Operation]) -> None:
@@ -69,11 +122,11 @@ def _require_results(operations: Sequence[Operation]) -> None:
         )
 
 
-def _numbers(results: Sequence[Mapping[str, Any]]) -> Iterator[ComparedNumber]:
+def _numbers(results: Sequence[Mapping[str, Any]], can_be_best: Sequence[bool]) -> Iterator[ComparedNumber]:
     flat = [dict(_flat({name: value for name, value in one.items() if name not in _NOT_NUMBERS})) for one in results]
     for name in dict.fromkeys(name for one in flat for name in one):
         values = tuple(one.get(name) for one in flat)
-        yield ComparedNumber(name=name, values=values, best=_best(name, values))
+        yield ComparedNumber(name=name, values=values, best=_best(name, values, can_be_best))
 
 
 def _flat(mapping: Mapping[str, Any], before: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
@@ -85,13 +138,20 @@ def _flat(mapping: Mapping[str, Any], before: str = "", depth: int = 1) -> Itera
             yield f"{before}{name}", value
 
 
-def _best(name: str, values: Sequence[Any]) -> int | None:
-    """Return the place of the best value; None where no direction is better, or all that are known are equal."""
+def _best(name: str, values: Sequence[Any], can_be_best: Sequence[bool]) -> int | None:
+    """Return the place of the best value among those of runs that can be judged; what was paid needs no judging.
+
+    None where no direction is better, fewer than two are left, or all that are left are equal.
+    """
     better = _better(name)
-    known = [value for value in values if value is not None]
-    if better is None or len(known) < _FEWEST or len(set(known)) == 1:
+    known = {
+        place: value
+        for place, (value, counts) in enumerate(zip(values, can_be_best, strict=True))
+        if value is not None and (counts or name in _PAID)
+    }
+    if better is None or len(known) < _FEWEST or len(set(known.values())) == 1:
         return None
-    return values.index(max(known) if better == "higher" else min(known))
+    return (max if better == "higher" else min)(known, key=lambda place: known[place])
 
 
 def _better(name: str) -> str | None:
@@ -121,7 +181,8 @@ def _same(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, bool]]:
     origins = [_provenance(one) for one in results]
     for name in dict.fromkeys(name for origin in origins for name in origin if name.endswith(_HASH)):
         values = [origin.get(name) for origin in origins]
-        yield name.removesuffix(_HASH), None not in values and len(set(map(str, values))) == 1
+        # Rules have no model: two runs without one differ in nothing.
+        yield name.removesuffix(_HASH), len(set(map(str, values))) == 1
 
 
 def _provenance(results: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -129,29 +190,46 @@ def _provenance(results: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _warnings(operations: Sequence[Operation]) -> Iterator[str]:
+def _warnings(
+    operations: Sequence[Operation], doubts: Sequence[Sequence[Doubt]], stored: Mapping[str, int]
+) -> Iterator[str]:
     facts = [{**operation.metadata, **(operation.results or {})} for operation in operations]
     if len({operation.operation_type for operation in operations}) > 1:
         yield "These are different kinds of operation: hardly any number means the same."
     for what, names in (("market", _MARKET), ("range", _RANGE), ("costs or capital", _COSTS)):
         if differing := [name for name, _ in _differing([{n: one.get(n) for n in names} for one in facts])]:
             yield f"Not the same {what}: {', '.join(differing)}."
-    yield from _warnings_of_sample(operations, facts)
+    yield from _warnings_of_doubts(operations, doubts)
+    if others := _those(operations, [relation_of(one) is ModelRelation.OTHER_SYMBOL for one in facts]):
+        yield f"The model was trained on another symbol: {others}."
     if partial := _those(operations, [bool(one.get("partial")) for one in facts]):
         yield f"Partial, up to where it was cancelled: {partial}."
-    if len(operations) >= _MANY:
+    yield from _warnings_of_tries(len(operations), stored)
+
+
+def _warnings_of_doubts(operations: Sequence[Operation], doubts: Sequence[Sequence[Doubt]]) -> Iterator[str]:
+    for doubt in Doubt:
+        concerned = [doubt in found for found in doubts]
+        if any(concerned):
+            yield f"{doubt}: {_those(operations, concerned)}." + (
+                "" if all(concerned) else " Do not put them against the others."
+            )
+    if any(doubts):
+        yield "None of these is marked best, however well it did."
+
+
+def _warnings_of_tries(compared: int, stored: Mapping[str, int]) -> Iterator[str]:
+    """Count what was tried on the same bars, not only what is compared: the more tries, the more luck in the best."""
+    counted = [f"{count:,} backtests of {market} are stored" for market, count in stored.items() if count >= _MANY]
+    if counted:
         yield (
-            f"The best of {len(operations)} tries is partly luck: confirm it on bars that none of them, and no choice "
-            "among them, has seen."
+            f"{', '.join(counted)}: the best of so many tries is partly luck. Confirm it on bars that none of them, "
+            "and no choice among them, has seen."
         )
-
-
-def _warnings_of_sample(operations: Sequence[Operation], facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    seen = [bool(one.get("in_sample")) for one in facts]
-    if any(seen):
+    elif compared >= _MANY:
         yield (
-            f"In sample (the model had seen part of these bars, the numbers flatter it): {_those(operations, seen)}."
-            + ("" if all(seen) else " Do not put them against the others.")
+            f"The best of {compared} tries is partly luck: confirm it on bars that none of them, and no choice among "
+            "them, has seen."
         )
 
 

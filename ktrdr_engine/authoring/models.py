@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.authoring.replies import ModelPage, ModelRow
 from ktrdr_engine.authoring.strategies import one_line
+from ktrdr_engine.bars.dates import parse_stamp
 from ktrdr_engine.catalog import row_or_problem
 from ktrdr_engine.errors import StrategyError
 from ktrdr_engine.inference.agreement import differences
@@ -56,6 +57,9 @@ def _row(shelves: Shelves, name: str, source: str) -> ModelRow:
         timeframes=", ".join(metadata.timeframes),
         trained_from=metadata.training_range.start,
         trained_to=metadata.training_range.end,
+        read_to=max((read.end for read in metadata.read_bars), key=parse_stamp, default=""),
+        validation=_days(metadata, "validation"),
+        test=_days(metadata, "test"),
         test_accuracy=test and test.accuracy,
         majority_accuracy=test and test.majority_baseline,
         created_at=metadata.created_at,
@@ -65,6 +69,12 @@ def _row(shelves: Shelves, name: str, source: str) -> ModelRow:
     )
 
 
+def _days(metadata: ModelMetadata, part: str) -> str:
+    """Return the first and the last day of a split's rows; empty where the file does not tell."""
+    metrics = metadata.metrics.get(part)
+    return f"{metrics.range.start[:10]}..{metrics.range.end[:10]}" if metrics and metrics.range else ""
+
+
 def model_card(shelves: Shelves, name: str) -> dict[str, Any]:
     """Return all a model file says of itself, JSON-ready: the whole strategy it was trained for included.
 
@@ -72,7 +82,8 @@ def model_card(shelves: Shelves, name: str) -> dict[str, Any]:
         ModelError: No such file, or it cannot be used; says why.
     """
     metadata = shelves.models.metadata(name)
-    card = metadata.model_dump(mode="json")
+    # A digest is for comparing, and long.
+    card = metadata.model_dump(mode="json", exclude={"read_bars": {"__all__": {"digest"}}})
     return {"strategy_state": strategy_state(shelves, metadata), **card}
 
 

@@ -114,6 +114,8 @@ class StrategyCheck(_Frozen):
 class ModelRow(_Frozen):
     """One model in a list; accuracies are those of its test split, `majority_accuracy` that of always saying the same.
 
+    `validation` and `test` are the first and last day of the rows of these splits; `read_to` is the last bar that
+    training or the choice of the epoch read, labels' reach included: later ones are out of sample.
     `strategy_state` says whether the strategy file is still the one it was trained for; `partial` that its training was
     cancelled, so that no backtest takes it unless it is named.
     """
@@ -124,6 +126,9 @@ class ModelRow(_Frozen):
     timeframes: str = ""
     trained_from: str = ""
     trained_to: str = ""
+    read_to: str = ""
+    validation: str = ""
+    test: str = ""
     test_accuracy: float | None = None
     majority_accuracy: float | None = None
     created_at: str = ""
@@ -149,7 +154,10 @@ class IndicatorPage(_Frozen):
 
 
 class ComparedNumber(_Frozen):
-    """One number of all operations, in their order; `best` is the place of the best one, from 0."""
+    """One number of all operations, in their order; `best` is the place of the best, from 0.
+
+    Where it says how well a run did, only runs whose numbers can be judged are asked.
+    """
 
     name: str
     values: tuple[Any, ...]
@@ -162,7 +170,8 @@ class Comparison(_Frozen):
     Attributes:
         numbers: Those that any of them has.
         differences: Per field of the request or the provenance that is not the same everywhere, its values.
-        same: Per thing whose hash is in the provenance (data, strategy, model): whether all used the same.
+        same: Per thing whose hash is in the provenance (data, strategy, model): whether all used the same, or none.
+        model_relations: Of each, what its model has to do with its bars; None where that is not known.
         warnings: Why the numbers cannot simply be put against each other.
     """
 
@@ -170,4 +179,5 @@ class Comparison(_Frozen):
     numbers: tuple[ComparedNumber, ...]
     differences: dict[str, tuple[Any, ...]]
     same: dict[str, bool]
+    model_relations: tuple[str | None, ...] = ()
     warnings: tuple[str, ...]

@@ -102,7 +102,7 @@ def save_strategy(shelves: Shelves, name: str, text: str, expected_sha256: str |
 
 
 def newest_model(shelves: Shelves, strategy_name: str) -> str | None:
-    """Return the model a backtest takes when none is named, or None when none was trained."""
+    """Return the newest model that was trained for a strategy, whatever its symbols, or None when none was."""
     with contextlib.suppress(ModelError):
         return shelves.models.newest_for(strategy_name)
     return None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ktrdr_engine.errors import StrategyError, about
 
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.models import BacktestRequest
     from ktrdr_engine.backtesting.predictor import Predictor
+    from ktrdr_engine.backtesting.relation import Relation
     from ktrdr_engine.bars.frames import Frame
+    from ktrdr_engine.bars.series import BarSeries
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.bars.window import BarWindow
     from ktrdr_engine.features.matrix import FeatureMatrix, Listener
@@ -26,7 +28,8 @@ class BacktestJob:
 
     `window.series` starts with the warm-up bars; `window.start` is the first bar of the requested range.
     `higher` are the bars of the longer timeframes, warm-up included. `available` is the first and the last bar of all
-    the data there is, ns UTC. `predictor` decides; `model` is the same where it was trained, None where it is rules.
+    the data there is, ns UTC. `predictor` decides; `model` is the same where it was trained, None where it is rules;
+    `relation` says whether it has seen these bars.
     """
 
     request: BacktestRequest
@@ -36,6 +39,7 @@ class BacktestJob:
     model_path: str | None
     plan: FeaturePlan
     window: BarWindow
+    relation: Relation
     available: tuple[int, int]
     higher: tuple[Frame, ...] = ()
 
@@ -76,35 +80,48 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
             f"ask for timeframe={plan.timeframe!r}, or choose a strategy written for {request.timeframe}.",
             details={"field": "timeframe", "value": request.timeframe, "known": [plan.timeframe]},
         )
-    predictor, model, model_path = _decider(request, strategy, plan, models)
     before = strategy.config.bars_before()
     with about("start_date", request.start_date):
         wanted = window(series, first, last, warmup=before)
+    decider = _decider(request, strategy, models, series, wanted)
     with about("end_date", request.end_date):
         higher = frames(bars, series, plan.higher, wanted, before)
     return BacktestJob(
         request=request,
         strategy=strategy,
-        predictor=predictor,
-        model=model,
-        model_path=model_path,
+        predictor=decider.predictor,
+        model=decider.model,
+        model_path=decider.model_path,
         plan=plan,
         window=wanted,
+        relation=decider.relation,
         available=(int(series.timestamp[0]), int(series.timestamp[-1])),
         higher=higher,
     )
 
 
+class _Decider(NamedTuple):
+    """Who decides, the model where it was trained, that model's path, and whether it has seen the bars."""
+
+    predictor: Predictor
+    model: ModelBundle | None
+    model_path: str | None
+    relation: Relation
+
+
 def _decider(
-    request: BacktestRequest, strategy: Strategy, plan: FeaturePlan, models: ModelLibrary
-) -> tuple[Predictor, ModelBundle | None, str | None]:
-    """Return who decides, the model where it was trained, and that model's path."""
+    request: BacktestRequest, strategy: Strategy, models: ModelLibrary, series: BarSeries, wanted: BarWindow
+) -> _Decider:
+    from ktrdr_engine.backtesting.choice import choose
     from ktrdr_engine.backtesting.predictor import rule_base
+    from ktrdr_engine.backtesting.relation import RULES, Run, relate
 
     with about("model_path", request.model_path):
         if not strategy.config.model.is_trained:
-            return rule_base(request, strategy.config), None, None
-        model_path = request.model_path or f"models/{models.newest_for(strategy.config.name)}"
+            return _Decider(rule_base(request, strategy.config), None, None, RULES)
+        stamps = wanted.series.timestamp
+        run = Run(series, int(stamps[wanted.start]), int(stamps[-1]), strategy.config.bars_before())
+        model_path = request.model_path or f"models/{choose(models, strategy.config.name, run)}"
         model = models.load(model_path)
-        model.require(plan)
-    return model, model, model_path
+        model.require(strategy.config.feature_plan())
+    return _Decider(model, model, model_path, relate(model.metadata, run))

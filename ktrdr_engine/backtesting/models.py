@@ -7,13 +7,15 @@ for annotations.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ktrdr_engine.bars.dates import parse_range
 from ktrdr_engine.fields import FirstDate, LastDate, ModelPath, StrategyPath, Symbol, TimeframeName
 from ktrdr_engine.operations.requests import OperationRequest, refuse_booleans
+from ktrdr_engine.operations.wire import StartedReply
 from ktrdr_engine.provenance import Provenance
 from ktrdr_engine.vocabulary import unknown_argument
 
@@ -64,12 +66,71 @@ class BacktestRequest(OperationRequest):
         return parse_range(self.start_date, self.end_date)
 
 
+class ModelRelation(StrEnum):
+    """What the model of a run has to do with its bars; how it is found out: `relation`.
+
+    `in_sample`: training, or the choice of the epoch, read a bar of the run, labels' reach included, under any name.
+    `trained_after`: on later bars, so that nobody could have had it then. `none`: rules decide.
+    """
+
+    NONE = "none"
+    OUT_OF_SAMPLE = "out_of_sample"
+    IN_SAMPLE = "in_sample"
+    TRAINED_AFTER = "trained_after"
+    OTHER_SYMBOL = "other_symbol"
+
+    @property
+    def flaw(self) -> str:
+        """Return in words what speaks against the numbers of such a run; empty: nothing."""
+        return _FLAWS.get(self, "")
+
+
+_FLAWS: Final[Mapping[ModelRelation, str]] = {
+    ModelRelation.IN_SAMPLE: "in sample",
+    ModelRelation.TRAINED_AFTER: "model trained after these bars",
+    ModelRelation.OTHER_SYMBOL: "model of another symbol",
+}
+
+
+def relation_of(results: Mapping[str, Any]) -> ModelRelation | None:
+    """Return the relation that stored results tell; None where they do not, or are not those of a backtest.
+
+    Results of earlier versions have `in_sample` instead. Only its true can be relied on: it compared the stamps of rows
+    under the same name, and forgot what labels reach.
+    """
+    told = results.get("model_relation")
+    if told in set(ModelRelation):
+        return ModelRelation(told)
+    if results.get("in_sample") is True:
+        return ModelRelation.IN_SAMPLE
+    provenance = results.get("provenance")
+    has_no_model = isinstance(provenance, Mapping) and provenance.get("model_sha256", "") is None
+    return ModelRelation.NONE if "in_sample" in results and has_no_model else None
+
+
+class BacktestStarted(StartedReply):
+    """The handle of a backtest, with the model that decides (empty: rules do) and whether it has seen the bars."""
+
+    model_path: str = ""
+    model_relation: str = ""
+
+    @classmethod
+    def remark(cls, metadata: Mapping[str, Any]) -> str:
+        """Return which model decides and whether it has seen the bars."""
+        relation = metadata.get("model_relation")
+        if relation is None:
+            return ""
+        path = metadata.get("model_path")
+        return f"model {path}: {relation}" if path else f"model: {relation} (rules decide)"
+
+
 class BacktestResults(BaseModel):
     """The numbers of one run.
 
     Ratios are fractions, money is in account currency, an undefined value is None with its reason in `notes`.
     `market` names the calendar that days were counted by; `market_inferred` says that nobody has told it.
-    `in_sample` says that the model was trained on, or chosen by, some of these bars; `notes` says which.
+    `model_relation` says whether the model has seen these bars, `notes` which and when; `model_learned` whether it
+    beats a constant answer on its validation part, None for rules.
     Buying and holding begins at the open of the bar `buy_and_hold_start`, the first at which the strategy could have
     bought; None where there is none.
     `tables` holds the equity curve and the trades as columns; it is stored beside the results, never inside them.
@@ -108,7 +169,8 @@ class BacktestResults(BaseModel):
     annualization: int
     market: str
     market_inferred: bool
-    in_sample: bool
+    model_relation: ModelRelation
+    model_learned: bool | None
     notes: tuple[str, ...] = ()
     provenance: Provenance
     partial: bool = False

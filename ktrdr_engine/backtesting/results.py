@@ -11,14 +11,14 @@ from ktrdr_engine import __version__
 from ktrdr_engine.backtesting.models import BacktestResults
 from ktrdr_engine.backtesting.nearest_rule import nearest_rule
 from ktrdr_engine.backtesting.progress_bridge import SIDES
-from ktrdr_engine.bars.dates import format_stamp, parse_bound
+from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.metrics.performance import summarise
 from ktrdr_engine.provenance import Provenance, library_version
 from ktrdr_engine.simulation.notes import explain
 
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.job import BacktestJob
-    from ktrdr_engine.inference.metadata import ModelMetadata, TimeRange
+    from ktrdr_engine.inference.metadata import ModelMetadata
     from ktrdr_engine.simulation.decisions import Decisions
     from ktrdr_engine.simulation.models import SimulationRules
     from ktrdr_engine.simulation.simulator import Simulation
@@ -57,7 +57,8 @@ def make_results(
         last_bar=format_stamp(int(series.timestamp[last - 1])),
         market=series.market.name,
         market_inferred=series.market.inferred,
-        in_sample=bool(_seen_again(job)),
+        model_relation=job.relation.kind,
+        model_learned=_has_learned(job.model.metadata) if job.model else None,
         provenance=_provenance(job),
         partial=simulation.bars < job.bars,
         tables=make_tables(job, simulation),
@@ -107,38 +108,23 @@ def _notes_on_job(job: BacktestJob) -> Iterator[str]:
 
 
 def _notes_on_model(job: BacktestJob, metadata: ModelMetadata) -> Iterator[str]:
-    symbol = job.window.series.symbol
-    if seen := _seen_again(job):
-        yield f"In sample: the model was {' and '.join(seen)}, part of this range."
-    if symbol not in metadata.symbols:
-        yield f"The model was trained on {', '.join(metadata.symbols)}, not on {symbol}."
+    yield from job.relation.notes
+    validation = metadata.metrics.get("validation")
+    if validation and _has_learned(metadata) is False:
+        yield (
+            f"The model is no better than always giving the most frequent label of its validation part: accuracy "
+            f"{validation.accuracy:.3g}, majority {validation.majority_baseline:.3g}."
+        )
     if metadata.strategy_sha256 != job.strategy.sha256:
         yield "The strategy file has changed since the model was trained on it; their features still agree."
 
 
-def _seen_again(job: BacktestJob) -> list[str]:
-    """Say which bars of this run made the model what it is; empty when it meets all of them for the first time.
-
-    Rules were not made from bars, as far as anybody can tell.
-    """
-    if job.model is None or job.window.series.symbol not in job.model.metadata.symbols:
-        return []
-    seen = _seen(job.model.metadata)
-    return [f"{what} {used.start} to {used.end}" for what, used in seen if _overlaps(used, job)]
-
-
-def _seen(metadata: ModelMetadata) -> Iterator[tuple[str, TimeRange]]:
-    """Yield what made the weights what they are, and on which bars; early stopping chose by the validation part."""
-    yield "trained on bars from", metadata.training_range
-    validation, training = metadata.metrics.get("validation"), metadata.strategy.get("training")
-    if validation and validation.range and isinstance(training, dict) and training.get("early_stopping"):
-        yield "chosen by its results from", validation.range
-
-
-def _overlaps(used: TimeRange, job: BacktestJob) -> bool:
-    stamps = job.window.series.timestamp
-    first, last = int(stamps[job.window.start]), int(stamps[-1])
-    return first <= parse_bound(used.end, end=True) and last >= parse_bound(used.start, end=False)
+def _has_learned(metadata: ModelMetadata) -> bool | None:
+    """Say whether a model beats a constant answer on its validation part; None where that is not known."""
+    validation = metadata.metrics.get("validation")
+    if validation is None or validation.accuracy is None or validation.majority_baseline is None:
+        return None
+    return validation.accuracy > validation.majority_baseline
 
 
 def _data_sha256(job: BacktestJob) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.backtesting.job import BacktestJob, prepare
-from ktrdr_engine.backtesting.models import BacktestRequest, BacktestResults
+from ktrdr_engine.backtesting.models import BacktestRequest, BacktestResults, BacktestStarted
 from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
 from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.fields import request_subject
@@ -39,6 +39,7 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
     start_path = "/backtests/start"
     start_summary = "Start a backtest"
     request_model = BacktestRequest
+    reply_model = BacktestStarted
 
     def __init__(
         self,
@@ -77,8 +78,9 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
         return job
 
     def describe(self, job: BacktestJob) -> dict[str, Any]:
-        """Return the request as understood: names resolved, the range as the bars it holds."""
-        return {**job.request.model_dump(mode="json"), "model_path": job.model_path, "bars": job.bars}
+        """Return the request as understood: the model found and whether it has seen the bars, the range as bars."""
+        understood = {"model_path": job.model_path, "model_relation": job.relation.kind.value, "bars": job.bars}
+        return {**job.request.model_dump(mode="json"), **understood}
 
     def make_bridge(self, operation_id: str, job: BacktestJob) -> BacktestProgressBridge:
         """Return the bridge for one run."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ktrdr_engine.backtesting.models import relation_of
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.charts.run import Run, Scope
 from ktrdr_engine.metrics.paths import drawdowns
@@ -28,7 +29,8 @@ def day(stamp: int) -> str:
 def extent(run: Run) -> str:
     """Say how much of the run this is, if not all, and whether the model had seen it."""
     if run.scope is Scope.WHOLE:
-        return "in sample" if run.results.get("in_sample") else ""
+        relation = relation_of(run.results)
+        return relation.flaw if relation else ""
     if run.scope is Scope.PARTIAL:
         return f"partial: {run.operation.status.lower()} at {day(int(run.stamps[-1]))}"
     return _so_far(run.operation)

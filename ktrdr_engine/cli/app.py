@@ -86,7 +86,10 @@ def backtest(
     strategy: StrategyPath,
     model: Annotated[
         str | None,
-        typer.Option(help="Model file; without it the newest for that strategy.", autocompletion=model_paths),
+        typer.Option(
+            help="Model file; without it the newest on this symbol that ends before --start.",
+            autocompletion=model_paths,
+        ),
     ] = None,
     start: Annotated[str, typer.Option(help="First day or time, ISO-8601, UTC.")],
     end: Annotated[str, typer.Option(help="Last day or time; a bare date includes its whole day.")],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ktrdr_engine.backtesting.models import BacktestRequest
+from ktrdr_engine.backtesting.models import BacktestRequest, BacktestStarted
+from ktrdr_engine.cli.visible import visible
 from ktrdr_engine.cli.watching import run_watched
 
 if TYPE_CHECKING:
+    from ktrdr_engine.composition import Application
     from ktrdr_engine.settings import Settings
 
 
@@ -19,4 +22,11 @@ def run_backtest(settings: Settings, arguments: Mapping[str, Any], *, as_json: b
         KtrdrError: It could not be started.
     """
     request = BacktestRequest.parse(arguments)
-    return run_watched(settings, lambda application: application.backtesting.run_backtest(request), as_json=as_json)
+
+    async def start(application: Application) -> str:
+        operation = await application.backtesting.start(request)
+        if remark := BacktestStarted.remark(operation.metadata):
+            print(visible(remark), file=sys.stderr)
+        return operation.operation_id
+
+    return run_watched(settings, start, as_json=as_json)

@@ -36,14 +36,17 @@ _MODEL_COLUMNS = (
     "strategy",
     "symbols",
     "timeframes",
-    "trained_to",
+    "trained",
+    "validation",
+    "test",
     "test_accuracy",
     "strategy_state",
 )
 _SPARE = {
     "strategies": ("newest model", "source", "model type"),
-    "models": ("timeframes", "symbols", "strategy", "test accuracy"),
+    "models": ("timeframes", "strategy", "test accuracy", "validation", "trained", "symbols"),
 }
+_SPLIT_NUMBERS = ("rows", "loss", "accuracy", "majority_baseline")
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -110,10 +113,11 @@ def show_model(settings: Settings, name: str, *, as_json: bool) -> None:
     console = Console()
     console.print(listing(name, ("", ""), _model_facts(card)))
     splits = [
-        (split, *(_number(one[column]) for column in ("rows", "loss", "accuracy", "majority_baseline")))
+        (split, *_days(one["range"]), *(_number(one[column]) for column in _SPLIT_NUMBERS))
         for split, one in card["metrics"].items()
     ]
-    console.print(listing("how it classifies", ("split", "rows", "loss", "accuracy", "majority"), splits))
+    columns = ("split", "from", "to", "rows", "loss", "accuracy", "majority")
+    console.print(listing("how it classifies", columns, splits))
 
 
 def _text_of(file: str) -> str | None:
@@ -141,17 +145,22 @@ def _check_lines(check: StrategyCheck) -> Iterable[str]:
 
 
 def _model_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
-    trained = card["training_range"]
+    trained, read = card["training_range"], card["read_bars"]
     return [
         ("strategy", f"{card['strategy_name']} ({card['strategy_state']})"),
         ("trained on", f"{', '.join(card['symbols'])} {', '.join(card['timeframes'])}"),
         ("from", f"{trained['start']} to {trained['end']}"),
+        *((f"bars read of {one['symbol']}", f"{one['start']} to {one['end']}") for one in read),
         ("features", str(len(card["feature_names"]))),
         ("labels", ", ".join(f"{name} {value}" for name, value in card["labels"].items())),
         ("epochs", f"{card['epochs_run']}, best {card['best_epoch']}"),
         ("seed", str(card["seed"])),
         ("created", card["created_at"]),
     ]
+
+
+def _days(range: Mapping[str, str] | None) -> tuple[str, str]:
+    return (range["start"][:10], range["end"][:10]) if range else ("", "")
 
 
 def _number(value: object) -> str:
@@ -171,5 +180,6 @@ def _show_rows(title: str, columns: tuple[str, ...], rows: Iterable[BaseModel], 
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:
-    value = row.get(name, "")
-    return value[:10] if name == "trained_to" else _number(value)
+    if name == "trained" and "trained_from" in row:
+        return f"{row['trained_from'][:10]}..{row['trained_to'][:10]}"
+    return _number(row.get(name, ""))

@@ -87,7 +87,15 @@ class ModelLibrary:
         return source_of(self._catalog.find(name))
 
     def newest_for(self, strategy_name: str) -> str:
-        """Return the file name of the latest created model trained for a strategy, the user's own or a shipped one.
+        """Return the file name of the latest created model trained for a strategy, whatever it was trained on.
+
+        Raises:
+            ModelError: As `newest_first`.
+        """
+        return self.newest_first(strategy_name)[0]
+
+    def newest_first(self, strategy_name: str) -> list[str]:
+        """Return the file names of the models trained for a strategy, the user's own and the shipped ones.
 
         A file that cannot be used is passed over here; loading it by name says why. So is one whose training was
         cancelled: nobody gets half a training without having named it.
@@ -102,7 +110,7 @@ class ModelLibrary:
             if one.strategy == strategy_name and not one.partial
         ]
         if candidates:
-            return max(candidates)[2]
+            return [name for _, _, name in sorted(candidates, reverse=True)]
         strategies = {one.strategy for one in trained.values()}
         listed = ", ".join(f"{name} ({one.words})" for name, one in sorted(trained.items())[:_LISTED])
         raise ModelError(

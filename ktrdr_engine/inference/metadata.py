@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 
 from ktrdr_engine.bars.dates import parse_stamp
 from ktrdr_engine.features.plan import FeaturePlan
+from ktrdr_engine.inference.digest import check_digest
 
 CLASSES: Final = ("BUY", "HOLD", "SELL")
 """What the three logits stand for, in order."""
@@ -87,6 +88,22 @@ class TimeRange(_Frozen):
     end: Instant
 
 
+class ReadBars(_Frozen):
+    """What training read of one symbol: to settle indicators, as rows, as the reach of labels, to choose the epoch.
+
+    Attributes:
+        symbol: Under which name.
+        start: The first bar of any timeframe, ISO-8601 UTC.
+        end: The last bar of the shortest timeframe.
+        digest: Of the returns of these bars by month, as `digest.make_digest` makes it.
+    """
+
+    symbol: str
+    start: Instant
+    end: Instant
+    digest: Annotated[str, Field(max_length=4_000_000), AfterValidator(check_digest)]
+
+
 class SplitMetrics(_Frozen):
     """How the network classifies the rows of one split.
 
@@ -120,6 +137,8 @@ class ModelMetadata(_Frozen):
         symbols: What it was trained on.
         timeframes: The bar sizes it was trained on.
         training_range: The bars whose rows set the weights, first to last.
+        read_bars: All bars that were read to set or to choose the weights, by symbol; empty in files of versions that
+            did not keep it.
         labels: The label settings.
         metrics: Per split: train, validation, test.
         epochs_run: Epochs until early stopping.
@@ -139,6 +158,7 @@ class ModelMetadata(_Frozen):
     symbols: tuple[str, ...]
     timeframes: tuple[str, ...]
     training_range: TimeRange
+    read_bars: tuple[ReadBars, ...] = ()
     labels: Plain
     metrics: dict[str, SplitMetrics]
     epochs_run: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -225,6 +225,10 @@ class Archive(Protocol):
         """Return the newest matching rows, and how many match in all; nothing if they cannot be read."""
         ...
 
+    def count_finished(self, operation_type: OperationType, metadata: Mapping[str, str]) -> int:
+        """Return how many ended operations have results and these values in their metadata; 0 if it cannot be read."""
+        ...
+
     def metrics(self, operation_id: str) -> FinishedHistory | None:
         """Return the history kept beside a finished operation."""
         ...
@@ -338,6 +342,18 @@ class MemoryArchive:
             rows = [Listed(k.operation, k.headline) for k in self._kept.values() if query.admits(k.operation)]
         rows.sort(key=lambda row: row.age_key, reverse=True)
         return rows[query.offset : query.offset + query.limit], len(rows)
+
+    def count_finished(self, operation_type: OperationType, metadata: Mapping[str, str]) -> int:
+        """Return how many ended operations have results and these values in their metadata."""
+        with self._lock:
+            known = [kept.operation for kept in self._kept.values()]
+        return sum(
+            one.operation_type is operation_type
+            and one.status.is_final
+            and one.results is not None
+            and metadata.items() <= {name: one.metadata.get(name) for name in metadata}.items()
+            for one in known
+        )
 
     def metrics(self, operation_id: str) -> FinishedHistory | None:
         """Return the history of a finished operation."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.operations.archive import Query
 from ktrdr_engine.operations.lifecycle import Lifecycle
@@ -126,6 +128,13 @@ class ClientCalls(Lifecycle):
         for record in self._records.unfinished_local():
             await self._pulls.glance(record)
         return await self._reading.page(Query(status, operation_type, limit, offset))
+
+    async def count_finished(self, operation_type: OperationType, metadata: Mapping[str, str]) -> int:
+        """Return how many ended operations of a type have results and these values in their metadata.
+
+        Those of all processes that share the archive count, not only those of a page.
+        """
+        return await self._reading.count_finished(operation_type, metadata)
 
 
 def _check_wait(wait_seconds: float) -> None:

@@ -40,7 +40,7 @@ from ktrdr_engine.operations.http_requests import (
 from ktrdr_engine.operations.models import NumberedPage
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.starting import StartRoute
-from ktrdr_engine.operations.wire import API, HealthReply, StartedReply
+from ktrdr_engine.operations.wire import API, HealthReply
 
 ERROR_HANDLERS: dict[Any, ExceptionHandler] = {HTTPException: http_exception_reply, Exception: defect_reply}
 """For the app that mounts the routes: refusals by the framework itself, in our form."""
@@ -92,8 +92,10 @@ class _Face:
             read_query(request, NoQuery)
             arguments = await read_object(request)
             operation = await start.start(arguments, _key(request, arguments))
-            message = f"Started: GET {API}/operations/{operation.operation_id}?wait=20 waits for its end."
-            return model_reply(StartedReply(operation_id=operation.operation_id, message=message), 202)
+            remark = start.reply.remark(operation.metadata)
+            told = f"Started, {remark}" if remark else "Started"
+            message = f"{told}: GET {API}/operations/{operation.operation_id}?wait=20 waits for its end."
+            return model_reply(start.reply.of(operation, message), 202)
 
         return started
 

@@ -18,14 +18,14 @@ from ktrdr_engine.operations.http_requests import (
 )
 from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage, TablePage
 from ktrdr_engine.operations.starting import StartRoute
-from ktrdr_engine.operations.wire import API, ErrorReply, HealthReply, StartedReply
+from ktrdr_engine.operations.wire import API, ErrorReply, HealthReply
 
 Json = dict[str, Any]
 
 _ABOUT = "Start long computations, then pull their state. Times are ISO-8601 UTC, ratios are fractions."
 _REF = "#/components/schemas/{model}"
 _ID = "op_backtest_20250103_k3v9x2m7qa"
-_REPLIES = (Operation, OperationPage, MetricsPage, TablePage, StartedReply, HealthReply, ErrorReply)
+_REPLIES = (Operation, OperationPage, MetricsPage, TablePage, HealthReply, ErrorReply)
 _MEANINGS = {
     400: "Malformed: an unknown or repeated query parameter, or a body that is no JSON object",
     401: "No token, or a wrong one",
@@ -77,7 +77,7 @@ def _start_paths(start: StartRoute) -> Json:
                 "responses": {
                     "202": {
                         "description": "Accepted; its state is at the operation's address",
-                        "content": _content(StartedReply.__name__),
+                        "content": _content(start.reply.__name__),
                         "links": _LINKS,
                     },
                     **_errors(400, 401, 409, 413, 422, 429, 500, 503),
@@ -180,7 +180,8 @@ def _inlined(field: Json, schema: Mapping[str, Any]) -> Json:
 
 
 def _schemas(starts: Sequence[StartRoute]) -> Json:
-    _, replies = models_json_schema([(model, "serialization") for model in _REPLIES], ref_template=_REF)
+    answered: tuple[type[BaseModel], ...] = (*_REPLIES, *dict.fromkeys(start.reply for start in starts))
+    _, replies = models_json_schema([(model, "serialization") for model in answered], ref_template=_REF)
     _, requests = models_json_schema([(start.request, "validation") for start in starts], ref_template=_REF)
     schemas: Json = {**replies.get("$defs", {}), **requests.get("$defs", {})}
     schemas["MetricsPage"]["properties"]["numbers"] = {

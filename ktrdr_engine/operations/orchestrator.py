@@ -25,6 +25,7 @@ from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.sources import Worker
 from ktrdr_engine.operations.starting import StartRoute
 from ktrdr_engine.operations.turns import Turns
+from ktrdr_engine.operations.wire import StartedReply
 
 RequestT = TypeVar("RequestT", bound=OperationRequest)
 JobT = TypeVar("JobT")
@@ -36,7 +37,7 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
 
     A subclass sets `operation_type`, `kind_word`, `start_path`, `start_summary` and `request_model`, and implements
     `prepare`, `describe`, `make_bridge` and `run`; for lists `headline`, where a line can come from results alone,
-    and `about`.
+    and `about`; `reply_model` where the reply to a start says more than the id.
 
     Args:
         operations: Where the operations live.
@@ -48,6 +49,7 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
     start_path: ClassVar[str]
     start_summary: ClassVar[str]
     request_model: type[RequestT]
+    reply_model: ClassVar[type[StartedReply]] = StartedReply
 
     def __init__(self, operations: OperationsService, *, worker: Worker | None = None) -> None:
         self._operations = operations
@@ -82,7 +84,7 @@ class ServiceOrchestrator(ABC, Generic[RequestT, JobT, BridgeT]):
         async def start_from(arguments: Mapping[str, Any], idempotency_key: str | None) -> Operation:
             return await self.start(self.request_model.parse(arguments), idempotency_key=idempotency_key)
 
-        return StartRoute(self.start_path, self.start_summary, self.request_model, start_from)
+        return StartRoute(self.start_path, self.start_summary, self.request_model, start_from, self.reply_model)
 
     @staticmethod
     def headline(results: Mapping[str, Any]) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ktrdr_engine.errors import InvalidRequest, OperationConflict, OperationNotFound
 from ktrdr_engine.operations.archive import Archive, Query, Stored
 from ktrdr_engine.operations.endings import INTERRUPTED
@@ -14,6 +16,7 @@ from ktrdr_engine.operations.models import (
     Operation,
     OperationPage,
     OperationSummary,
+    OperationType,
     Table,
     TablePage,
     checked_operation_id,
@@ -99,6 +102,10 @@ class Reading:
     def _summary(self, row: Listed) -> OperationSummary:
         describe = self._descriptions.get(row.operation.operation_type)
         return row.operation.summary(row.headline, describe(row.operation.metadata) if describe else None)
+
+    async def count_finished(self, operation_type: OperationType, metadata: Mapping[str, str]) -> int:
+        """Return how many ended operations of a type have results and these values in their metadata."""
+        return await self._transitions.stored(self._archive.count_finished, operation_type, metadata)
 
     async def metrics(self, operation: Operation, cursor: int, limit: int) -> MetricsPage:
         """Return history that is kept for an operation which does not run here."""

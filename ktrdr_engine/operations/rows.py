@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -176,6 +176,19 @@ def _listed(row: sqlite3.Row) -> Listed | None:
         return Listed(unreadable, UNREADABLE)
     logger.warning("The row of operation %s cannot be read; it is left out", row["operation_id"])
     return None
+
+
+def count_finished(connection: sqlite3.Connection, operation_type: str, metadata: Mapping[str, str]) -> int:
+    """Return how many ended operations of a type have results and all of these values in their metadata."""
+    # A row whose text is no JSON counts for nothing; asked about its values it would end the statement.
+    told = "CASE WHEN json_valid(operation) THEN json_extract(operation, ?) END"
+    values = [part for name, value in metadata.items() for part in (f'$.metadata."{name}"', value)]
+    found = connection.execute(
+        f"SELECT COUNT(*) FROM operations WHERE operation_type=? AND has_results=1 AND status IN ({_FINAL})"
+        + f" AND {told}=?" * len(metadata),
+        (operation_type, *values),
+    ).fetchone()
+    return int(found[0])
 
 
 def interrupt(connection: sqlite3.Connection, owner: str, now: datetime) -> None:

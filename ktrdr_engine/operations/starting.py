@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from ktrdr_engine.operations.models import Operation
+from ktrdr_engine.operations.wire import StartedReply
 
 Start = Callable[[Mapping[str, Any], str | None], Awaitable[Operation]]
 """Takes the untyped arguments and an idempotency key; raises what `ServiceOrchestrator.start` raises."""
@@ -21,9 +22,11 @@ class StartRoute(NamedTuple):
         summary: One line for the description of the interface.
         request: The model of the body.
         start: Checks the arguments and starts the work.
+        reply: The model of what is answered.
     """
 
     path: str
     summary: str
     request: type[BaseModel]
     start: Start
+    reply: type[StartedReply] = StartedReply

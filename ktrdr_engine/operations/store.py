@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from ktrdr_engine.operations.models import (
     Listed,
     Operation,
     OperationStatus,
+    OperationType,
     Table,
     TablePage,
     utc_now,
@@ -168,6 +169,12 @@ class OperationStore:
                 self._interrupt(owner)
         nothing: tuple[list[Listed], int] = ([], 0)
         return self._database.read_if_possible(lambda connection: rows.page(connection, query), nothing)
+
+    def count_finished(self, operation_type: OperationType, metadata: Mapping[str, str]) -> int:
+        """Return how many ended operations have results and these values in their metadata."""
+        return self._database.read_if_possible(
+            lambda connection: rows.count_finished(connection, operation_type, metadata), 0
+        )
 
     def metrics(self, operation_id: str) -> FinishedHistory | None:
         """Return the history kept beside a finished operation."""

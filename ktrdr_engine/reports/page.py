@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine import __version__
+from ktrdr_engine.backtesting.models import relation_of
 from ktrdr_engine.charts.run import Run
 from ktrdr_engine.charts.wording import extent, outcome, period, sentence, trading, worst
 from ktrdr_engine.inference.metadata import CLASSES
@@ -74,7 +75,7 @@ def _content(material: Material) -> dict[str, Any]:
         "numbers": all_numbers(results),
         "notes": notes_of(results),
         "is_partial": bool(results.get("partial")),
-        "in_sample": results.get("in_sample"),
+        "relation": relation_of(results),
         "request": [(label(name), _argument(name, value)) for name, value in operation.metadata.items()],
         "provenance": _provenance(results.get("provenance")),
         "strategy": material.strategy,

@@ -28,12 +28,14 @@ class Rows(NamedTuple):
         labels: int64, shape (n_rows,): BUY 0, HOLD 1, SELL 2.
         stamps: int64 ns UTC, shape (n_rows,): when each row's bar opens.
         known: int64 ns UTC, shape (n_rows,): when the last bar its label depends on opens.
+        market: int64, shape (n_rows,): the place of its symbol among those of the training, from 0.
     """
 
     features: NDArray[np.float32]
     labels: NDArray[np.int64]
     stamps: NDArray[np.int64]
     known: NDArray[np.int64]
+    market: NDArray[np.int64]
 
     @property
     def majority_share(self) -> float:
@@ -41,7 +43,9 @@ class Rows(NamedTuple):
         return float(np.bincount(self.labels).max() / len(self.labels))
 
 
-def labelled_rows(config: StrategyConfig, plan: FeaturePlan, market: Market, since: int | None = None) -> Rows:
+def labelled_rows(
+    config: StrategyConfig, plan: FeaturePlan, market: Market, since: int | None = None, place: int = 0
+) -> Rows:
     """Return the rows of one symbol whose features are finite and whose label is known.
 
     Args:
@@ -49,6 +53,7 @@ def labelled_rows(config: StrategyConfig, plan: FeaturePlan, market: Market, sin
         plan: What the features are.
         market: The bars, with those that only settle the indicators.
         since: The first bar that may be a row, ns UTC; None: every bar may.
+        place: The symbol's, among those of the training.
     """
     series = market.base
     labelled = make_labels(series, config.training.labels)
@@ -59,6 +64,7 @@ def labelled_rows(config: StrategyConfig, plan: FeaturePlan, market: Market, sin
         labelled.codes[usable].astype(np.int64),
         series.timestamp[usable],
         series.timestamp[labelled.reach[usable]],
+        np.full(len(usable), place, dtype=np.int64),
     )
 
 
@@ -73,7 +79,8 @@ def parted_rows(
         DataError: The series are not those the plan reads, a part has no rows, or their labels cannot be learned from;
             the message has what to change about the labels where that helps.
     """
-    collected = [labelled_rows(config, plan, market, since) for market in markets(plan, series, since)]
+    by_symbol = markets(plan, series, since)
+    collected = [labelled_rows(config, plan, market, since, place) for place, market in enumerate(by_symbol)]
     rows = Rows(*(np.concatenate(columns) for columns in zip(*collected, strict=True)))
     found, labels = len(rows.labels), config.training.labels
 
@@ -120,7 +127,9 @@ def _features(plan: FeaturePlan, market: Market, since: int | None) -> tuple[NDA
 
 
 def _chosen(rows: Rows, numbers: NDArray[np.intp]) -> Rows:
-    return Rows(rows.features[numbers], rows.labels[numbers], rows.stamps[numbers], rows.known[numbers])
+    return Rows(
+        rows.features[numbers], rows.labels[numbers], rows.stamps[numbers], rows.known[numbers], rows.market[numbers]
+    )
 
 
 def fit_normalization(plan: FeaturePlan, features: NDArray[np.float32]) -> Normalization:

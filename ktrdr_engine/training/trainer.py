@@ -7,22 +7,25 @@ training is not known here.
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NamedTuple
 
+import numpy as np
 import torch
 
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.inference.bundle import ModelBundle
+from ktrdr_engine.inference.digest import make_digest
 from ktrdr_engine.inference.metadata import (
     AnyArchitecture,
     Architecture,
     ModelMetadata,
     Normalization,
+    ReadBars,
     RecurrentArchitecture,
     SplitMetrics,
 )
@@ -32,6 +35,7 @@ from ktrdr_engine.strategy.library import Strategy
 from ktrdr_engine.strategy.schema import Model, Training
 from ktrdr_engine.training.dataset import Rows, fit_normalization, parted_rows
 from ktrdr_engine.training.fitting import Examples, Fitted, Listener, fit
+from ktrdr_engine.training.markets import Market, markets
 from ktrdr_engine.training.scoring import score, time_range
 
 _LIBRARIES: Final = ("ktrdr", "numpy", "TA-Lib", "torch")
@@ -43,12 +47,14 @@ class Material(NamedTuple):
     Attributes:
         training: The strategy's settings, with the seed that is used.
         rows: By part: train, validation, test; features before normalisation.
+        read_bars: What setting and choosing the weights reads.
     """
 
     strategy: Strategy
     training: Training
     symbols: tuple[str, ...]
     rows: dict[str, Rows]
+    read_bars: tuple[ReadBars, ...]
 
 
 class _Learned(NamedTuple):
@@ -80,7 +86,26 @@ def gather(
     config, plan = strategy.config, strategy.config.feature_plan()
     training = config.training if seed is None else config.training.model_copy(update={"seed": seed})
     rows = parted_rows(config, plan, series, since)
-    return Material(strategy, training, tuple(dict.fromkeys(one.symbol for one in series)), rows)
+    by_symbol = markets(plan, series, since)
+    read = tuple(_read_bars(by_symbol, rows, training))
+    return Material(strategy, training, tuple(market.base.symbol for market in by_symbol), rows, read)
+
+
+def _read_bars(by_symbol: Sequence[Market], rows: dict[str, Rows], training: Training) -> Iterator[ReadBars]:
+    """Yield the bars that make the weights what they are; the test part only examines them.
+
+    From the first bar given on, since all of them settle the indicators, to the last that a label depends on.
+    """
+    parts = [rows["train"], *([rows["validation"]] if training.early_stopping else [])]
+    for place, (base, higher) in enumerate(by_symbol):
+        known = [part.known[part.market == place] for part in parts]
+        last = max((int(one.max()) for one in known if len(one)), default=None)
+        if last is None:
+            continue
+        first = min(int(one.timestamp[0]) for one in (base, *higher))
+        count = int(np.searchsorted(base.timestamp, last, side="right"))
+        digest = make_digest(base.timestamp[:count], base.close[:count])
+        yield ReadBars(symbol=base.symbol, start=format_stamp(first), end=format_stamp(last), digest=digest)
 
 
 def train(
@@ -170,6 +195,7 @@ def _metadata(learned: _Learned, created_at: datetime) -> ModelMetadata:
         symbols=material.symbols,
         timeframes=plan.timeframes,
         training_range=time_range(material.rows["train"].stamps),
+        read_bars=material.read_bars,
         labels=material.training.labels.model_dump(mode="json"),
         metrics=learned.scores,
         epochs_run=learned.fitted.epochs_run,

@@ -11,11 +11,11 @@ from ktrdr_engine.backtesting.models import (
     DEFAULT_COMMISSION,
     DEFAULT_SLIPPAGE,
     BacktestRequest,
+    BacktestStarted,
     Capital,
     CostRate,
 )
 from ktrdr_engine.fields import FirstDate, LastDate, ModelPath, StrategyPath, Symbol, TimeframeName
-from ktrdr_engine.operations.wire import StartedReply
 from ktrdr_mcp.apps.operation import SHOWN_IN_APP
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.tools.starting import STARTS_WORK, IdempotencyKey, started
@@ -44,11 +44,11 @@ def backtesting_tools(backtesting: BacktestingService) -> list[StrictTool]:
         commission: CostRate = DEFAULT_COMMISSION,
         slippage: CostRate = DEFAULT_SLIPPAGE,
         idempotency_key: IdempotencyKey = None,
-    ) -> Annotated[CallToolResult, StartedReply]:
-        """Checks the request, starts a backtest in the background and returns its `operation_id` at once.
+    ) -> Annotated[CallToolResult, BacktestStarted]:
+        """Checks the request, starts a backtest and returns its `operation_id` at once.
 
-        Use it to see how a neural strategy would have traded a symbol over a range of dates, costs included.
-        Call `get_operation` next, with that `operation_id` and wait_seconds=20, until its status is COMPLETED.
+        Use it to see how a strategy would have traded; `model_relation`: whether its model has seen these bars.
+        Call `get_operation` next with wait_seconds=20, until its status is COMPLETED.
         """
         request = BacktestRequest.parse(
             {
@@ -63,9 +63,9 @@ def backtesting_tools(backtesting: BacktestingService) -> list[StrictTool]:
                 "slippage": slippage,
             }
         )
-        operation_id = await backtesting.run_backtest(request, idempotency_key=idempotency_key)
+        operation = await backtesting.start(request, idempotency_key=idempotency_key)
         what = f"Backtest of {strategy_config_path} on {symbol} {timeframe}, {start_date} to {end_date}"
-        return started(what, operation_id)
+        return started(what, operation, BacktestStarted)
 
     return [
         StrictTool.declare(

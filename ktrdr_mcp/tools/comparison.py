@@ -8,6 +8,7 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from ktrdr_engine.authoring.replies import Comparison
+from ktrdr_engine.operations.models import OperationType
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.authoring_views import comparison_text
 from ktrdr_mcp.fitting import fitting_rows
@@ -31,10 +32,15 @@ def comparison_tools(operations: OperationsService) -> list[StrictTool]:
         Use it to judge a change: read the `warnings` first, they say what makes the comparison unfair.
         Call `get_operation` next on the better one.
         """
-        from ktrdr_engine.authoring.comparison import check_ids, compare
+        from ktrdr_engine.authoring.comparison import check_ids, compare, markets_of
 
         check_ids(operation_ids)
-        found = compare([await operations.get_operation(operation_id) for operation_id in operation_ids])
+        compared = [await operations.get_operation(operation_id) for operation_id in operation_ids]
+        stored = {
+            " ".join(market.values()): await operations.count_finished(OperationType.BACKTESTING, market)
+            for market in markets_of(compared)
+        }
+        found = compare(compared, stored)
         found = fitting_rows(found, "numbers")
         return reply(comparison_text(found), found)
 

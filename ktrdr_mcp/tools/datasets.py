@@ -76,8 +76,8 @@ def _load_data(application: Application) -> StrictTool:
                 "on_conflict": on_conflict,
             }
         )
-        operation_id = await application.datasets.load_data(request, idempotency_key=idempotency_key)
-        return started(f"Load of {symbol} {timeframe} from {path or source}", operation_id)
+        operation = await application.datasets.start(request, idempotency_key=idempotency_key)
+        return started(f"Load of {symbol} {timeframe} from {path or source}", operation)
 
     return StrictTool.declare(load_data, title="Load prices", example=_EXAMPLE, annotations=_LOADS, meta=SHOWN_IN_APP)
 

@@ -22,7 +22,7 @@ def model_tools(shelves: Callable[[], Shelves]) -> list[StrictTool]:
     """Return the tools over the libraries that `shelves` returns; it is called in a thread."""
 
     async def list_models(limit: ListLimit = 20, offset: Offset = 0) -> Annotated[CallToolResult, ModelPage]:
-        """Lists the trained `models`: for which `strategy`, on which bars, and how they did on their test split.
+        """Lists the trained `models`: `strategy`, bars of each part, the last one read (`read_to`), results.
 
         Use it to choose a model and dates it has not seen; a `test_accuracy` near `majority_accuracy` means little.
         Call `start_backtest` next with one as model_path.

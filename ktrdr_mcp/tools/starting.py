@@ -7,6 +7,7 @@ from typing import Annotated
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
+from ktrdr_engine.operations.models import Operation
 from ktrdr_engine.operations.wire import StartedReply
 from ktrdr_mcp.views import reply
 
@@ -20,8 +21,11 @@ STARTS_WORK = ToolAnnotations(
 )
 
 
-def started(what: str, operation_id: str) -> CallToolResult:
+def started(what: str, operation: Operation, model: type[StartedReply] = StartedReply) -> CallToolResult:
     """Return the reply that hands out the id of what was started, and says how to follow it."""
-    way_on = f"Next: get_operation(operation_id={operation_id!r}, wait_seconds=20) waits for the result."
-    message = f"{what}, started: {operation_id}\n{way_on}"
-    return reply(message, StartedReply(operation_id=operation_id, message=message))
+    way_on = f"Next: get_operation(operation_id={operation.operation_id!r}, wait_seconds=20) waits for the result."
+    remark = model.remark(operation.metadata)
+    lines = [f"{what}, started: {operation.operation_id}", *([remark] if remark else []), way_on]
+    # The structured half is read alone by some hosts: its message says as much.
+    message = "\n".join(lines)
+    return reply(message, model.of(operation, message))

@@ -39,7 +39,7 @@ def training_tools(training: TrainingService) -> list[StrictTool]:
         """Starts the training of a strategy's network in the background and returns its `operation_id` at once.
 
         Use it for a strategy that has no model or has changed, and leave later bars for the backtest.
-        Call `get_operation` next with wait_seconds=20, then `start_backtest`, which takes the newest model.
+        Call `get_operation` next with wait_seconds=20, then `start_backtest` on later bars.
         """
         request = TrainingRequest.parse(
             {
@@ -52,8 +52,8 @@ def training_tools(training: TrainingService) -> list[StrictTool]:
                 "seed": seed,
             }
         )
-        operation_id = await training.run_training(request, idempotency_key=idempotency_key)
-        return started(f"Training of {strategy_config_path}, {start_date} to {end_date}", operation_id)
+        operation = await training.start(request, idempotency_key=idempotency_key)
+        return started(f"Training of {strategy_config_path}, {start_date} to {end_date}", operation)
 
     return [
         StrictTool.declare(

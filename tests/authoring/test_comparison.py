@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_engine.authoring.comparison import check_ids, compare
+from ktrdr_engine.authoring.comparison import check_ids, compare, doubts_of, markets_of
 from ktrdr_engine.authoring.replies import ComparedNumber, Comparison
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType, utc_now
@@ -14,10 +14,12 @@ RESULTS: dict[str, Any] = {
     "total_return": 0.02,
     "max_drawdown": 0.1,
     "sharpe_ratio": None,
-    "total_trades": 12,
+    "total_trades": 40,
+    "exposure": 0.5,
     "first_bar": "2017-01-02T00:00:00Z",
     "last_bar": "2017-12-29T21:00:00Z",
-    "in_sample": False,
+    "model_relation": "out_of_sample",
+    "model_learned": True,
     "notes": ["a note"],
     "provenance": {"data_sha256": "d1", "model_sha256": "m1", "engine_version": "1", "seed": 7},
 }
@@ -79,7 +81,6 @@ def test_what_was_asked_and_used_differently_is_told() -> None:
 @pytest.mark.parametrize(
     ("results", "more", "warning"),
     [
-        ({"in_sample": True}, {}, "In sample"),
         ({"partial": True}, {"status": OperationStatus.CANCELLED}, "Partial"),
         ({"last_bar": "2017-06-30T21:00:00Z"}, {}, "Not the same range: last_bar."),
         ({}, {"metadata": REQUEST | {"commission": 0.0}}, "Not the same costs or capital: commission."),
@@ -94,17 +95,75 @@ def test_what_makes_a_comparison_unfair_is_a_warning(
     assert warning in said
 
 
-def test_in_sample_runs_are_named_and_kept_apart_from_the_others() -> None:
-    mixed = compare([operation(0), operation(1, {"in_sample": True})]).warnings
-    assert operation(1).operation_id in mixed[0]
-    assert operation(0).operation_id not in mixed[0]
-    assert "against the others" in mixed[0]
-    both = compare([operation(i, {"in_sample": True}) for i in range(2)]).warnings
-    assert "against the others" not in both[0]
+DOUBTFUL: list[dict[str, Any]] = [
+    {"model_relation": "in_sample"},
+    {"model_relation": "trained_after"},
+    {"total_trades": 29},
+    {"exposure": 0.95},
+    {"model_learned": False},
+]
+
+
+@pytest.mark.parametrize("doubtful", DOUBTFUL, ids=[next(iter(one)) + str(i) for i, one in enumerate(DOUBTFUL)])
+def test_a_run_that_says_little_is_named_and_never_the_best(doubtful: dict[str, Any]) -> None:
+    operations = [operation(i, {"total_return": 0.01 * i}) for i in range(2)]
+    worst, best = number(compare(operations), "total_return").values
+    found = compare([*operations, operation(2, {"total_return": 9.0} | doubtful)])
+    assert number(found, "total_return").values == (worst, best, 9.0)
+    assert number(found, "total_return").best == 1
+    assert doubts_of(operation(2, doubtful))
+    assert operation(2).operation_id in found.warnings[0]
+    assert operation(0).operation_id not in found.warnings[0]
+
+
+@pytest.mark.parametrize("doubtful", DOUBTFUL)
+def test_of_two_runs_one_of_which_says_little_none_is_the_best(doubtful: dict[str, Any]) -> None:
+    found = compare([operation(0), operation(1, {"total_return": 9.0} | doubtful)])
+    assert [one.best for one in found.numbers] == [None] * len(found.numbers)
+
+
+def test_what_was_paid_needs_no_judging() -> None:
+    found = compare([operation(i, {"total_commission": 5.0 - i, "model_relation": "in_sample"}) for i in range(2)])
+    assert number(found, "total_commission").best == 1
+
+
+@pytest.mark.parametrize("fair", [{"total_trades": 30}, {"exposure": 0.94}, {"model_learned": None}])
+def test_just_enough_is_no_doubt(fair: dict[str, Any]) -> None:
+    assert doubts_of(operation(0, fair)) == []
+
+
+def test_the_relation_of_each_run_stands_beside_its_numbers() -> None:
+    old = {name: value for name, value in RESULTS.items() if name not in ("model_relation", "model_learned")}
+    rules = old | {"in_sample": False, "provenance": {"model_sha256": None}}
+    runs = [
+        operation(0),
+        operation(1, {"model_relation": "other_symbol"}),
+        operation(2).model_copy(update={"results": old | {"in_sample": True}}),
+        operation(3).model_copy(update={"results": old | {"in_sample": False}}),
+        operation(4).model_copy(update={"results": rules}),
+    ]
+    assert compare(runs).model_relations == ("out_of_sample", "other_symbol", "in_sample", None, "none")
+
+
+def test_two_runs_of_rules_have_no_other_model() -> None:
+    rules = {"provenance": RESULTS["provenance"] | {"model_sha256": None}, "model_relation": "none"}
+    assert compare([operation(0, rules), operation(1, rules)]).same["model"] is True
+    assert compare([operation(0, rules), operation(1)]).same["model"] is False
 
 
 def test_the_best_of_many_tries_is_called_partly_luck() -> None:
     assert "luck" in compare([operation(i) for i in range(3)]).warnings[-1]
+
+
+def test_tries_are_counted_over_all_that_is_stored() -> None:
+    runs = [operation(0), operation(1)]
+    assert markets_of([*runs, operation(2, metadata=REQUEST | {"symbol": "SPX"})]) == [
+        {"symbol": "EURUSD", "timeframe": "1h"},
+        {"symbol": "SPX", "timeframe": "1h"},
+    ]
+    found = compare(runs, {"EURUSD 1h": 60})
+    assert "60 backtests of EURUSD 1h" in found.warnings[-1]
+    assert compare(runs, {"EURUSD 1h": 2}).warnings == ()
 
 
 def test_trainings_are_compared_by_their_nested_numbers() -> None:

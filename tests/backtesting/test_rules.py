@@ -13,7 +13,7 @@ import pytest
 
 from ktrdr_engine.backtesting.engine import BacktestingEngine
 from ktrdr_engine.backtesting.job import prepare
-from ktrdr_engine.backtesting.models import BacktestRequest, BacktestResults
+from ktrdr_engine.backtesting.models import BacktestRequest, BacktestResults, ModelRelation
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.catalog import shipped_root
@@ -53,7 +53,8 @@ def test_rules_are_their_own_model(job_of: JobMaker) -> None:
     assert results.provenance.model_sha256 is None
     assert results.provenance.seed is None
     assert results.provenance.strategy_sha256 == job.strategy.sha256
-    assert results.in_sample is False
+    assert results.model_relation is ModelRelation.NONE
+    assert results.model_learned is None
     assert not any("model" in note for note in results.notes)
 
 

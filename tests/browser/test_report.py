@@ -27,7 +27,7 @@ def written(folder: Path, text: str) -> str:
 
 @pytest.fixture
 def report(tmp_path: Path) -> str:
-    made = operation(results={**RESULTS, "in_sample": True})
+    made = operation(results={**RESULTS, "model_relation": "in_sample"})
     return written(tmp_path, render(material(made, run(6_000, TRADES, made=made))))
 
 

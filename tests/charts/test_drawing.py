@@ -88,8 +88,11 @@ def test_a_run_that_goes_on_says_so() -> None:
         (Scope.WHOLE, OperationStatus.COMPLETED, "in sample"),
     ],
 )
-def test_what_is_not_the_whole_truth_is_marked(scope: Scope, status: OperationStatus, words: str) -> None:
-    made = operation(status, results={"in_sample": True})
+@pytest.mark.parametrize("results", [{"model_relation": "in_sample"}, {"in_sample": True}], ids=["now", "earlier"])
+def test_what_is_not_the_whole_truth_is_marked(
+    scope: Scope, status: OperationStatus, words: str, results: dict[str, Any]
+) -> None:
+    made = operation(status, results=results)
     assert words in draw(Subject(made, run(made=made, scope=scope)), "monthly", "light").text
 
 

@@ -84,7 +84,7 @@ async def researches(agent: Agent, home: Path) -> None:
     market = {"symbol": "ACME", "timeframe": "1d", "strategy_config_path": path}
     seen = await ended(agent, await agent.asks("start_backtest", **market, **TRAINED))
     unseen = await ended(agent, await agent.asks("start_backtest", **market, **UNSEEN))
-    assert (seen["results"]["in_sample"], unseen["results"]["in_sample"]) == (True, False)
+    assert [one["results"]["model_relation"] for one in (seen, unseen)] == ["in_sample", "out_of_sample"]
 
     ids = [seen["operation_id"], unseen["operation_id"]]
     compared, text = await agent.does("compare_operations", operation_ids=ids)

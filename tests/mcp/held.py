@@ -44,7 +44,8 @@ RESULTS: dict[str, Any] = {
     "initial_capital": 100_000.0,
     "bars": BARS,
     "first_bar": "2017-01-02T00:00:00Z",
-    "in_sample": True,
+    "model_relation": "in_sample",
+    "model_learned": False,
     "notes": ["sortino_ratio: no losing day"],
     "provenance": {"engine_version": "0.1.0"},
 }

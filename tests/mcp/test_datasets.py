@@ -66,9 +66,12 @@ async def test_a_csv_is_loaded_listed_and_backtested_over_stdio(tmp_path: Path) 
             symbol="MY-FX",
             timeframe="1h",
             strategy_config_path="strategies/rsi_mean_reversion.yaml",
+            model_path="models/rsi_mlp_v1.0.0.pt",
             start_date="2017-01-02",
             end_date="2017-12-29",
         )
+        # The bars are EURUSD's under another name.
+        assert run["model_relation"] == "in_sample"
         backtest = await ask("get_operation", operation_id=run["operation_id"], wait_seconds=25)
         assert backtest["status"] == "COMPLETED"
         assert backtest["results"]["bars"] > 6_000

@@ -53,7 +53,7 @@ async def test_research_leads_from_data_to_a_verdict_in_the_order_of_the_work(ag
     steps = ["load_data", "save_strategy", "start_training", "start_backtest", "compare_operations"]
     places = [text.index(f"`{step}`") for step in steps]
     assert places == sorted(places)
-    for honest in ("set aside", "in_sample", "Commission and slippage", "Count your tries"):
+    for honest in ("set aside", "model_relation", "Commission and slippage", "Count your tries"):
         assert honest in text
 
 
@@ -72,7 +72,7 @@ def test_every_tool_and_number_a_prompt_names_exists(text: str) -> None:
 
 def test_the_instructions_name_every_tool_and_nothing_else() -> None:
     named = set(re.findall(r"\b[a-z]+_[a-z_]+\b|\bcancel\b", INSTRUCTIONS))
-    others = {"operation_id", "wait_seconds", "in_sample", "rsi_mean_reversion"}
+    others = {"operation_id", "wait_seconds", "model_relation", "rsi_mean_reversion"}
     assert named - others == set(TOOLS)
 
 

@@ -51,7 +51,7 @@ async def test_an_agent_writes_rules_and_runs_them_without_training(tmp_path: Pa
     assert results["total_trades"] > 5
     assert results["provenance"]["model_sha256"] is None
     assert results["provenance"]["strategy_sha256"] == saved["sha256"]
-    assert results["in_sample"] is False
+    assert results["model_relation"] == "none"
 
 
 async def test_a_model_named_beside_rules_is_refused(tmp_path: Path, mode: str) -> None:

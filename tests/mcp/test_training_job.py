@@ -64,7 +64,7 @@ def check(training: dict[str, Any], backtest: dict[str, Any]) -> None:
     trained, used = training["results"]["provenance"], backtest["results"]["provenance"]
     assert trained["model_sha256"] == used["model_sha256"]
     assert trained["strategy_sha256"] == used["strategy_sha256"]
-    assert backtest["results"]["in_sample"] is False
+    assert backtest["results"]["model_relation"] == "out_of_sample"
 
 
 async def test_a_model_is_trained_and_backtested_on_later_bars(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from ktrdr_engine.backtesting.models import BacktestResults
 from ktrdr_engine.metrics.definitions import DEFINITIONS
 
 _WORDS = {
-    *("first_bar", "last_bar", "notes", "provenance", "partial", "in_sample", "market", "market_inferred", "tables"),
-    "buy_and_hold_start",
+    *("first_bar", "last_bar", "notes", "provenance", "partial", "market", "market_inferred", "tables"),
+    *("model_relation", "model_learned", "buy_and_hold_start"),
 }
 
 

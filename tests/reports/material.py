@@ -20,7 +20,7 @@ RESULTS: dict[str, Any] = {
     "total_trades": 40,
     "win_rate": 0.5,
     "final_value": 102_340.5,
-    "in_sample": False,
+    "model_relation": "out_of_sample",
     "notes": ["sharpe_ratio, sortino_ratio undefined: the daily returns do not vary."],
     "provenance": {"data_sha256": "abc", "library_versions": {"numpy": "2.4.6"}},
 }

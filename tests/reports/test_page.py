@@ -113,7 +113,10 @@ def test_an_undefined_number_says_why() -> None:
         (OperationStatus.PENDING, None, "There is nothing to draw"),
         (OperationStatus.FAILED, None, "ended failed without results"),
         (OperationStatus.CANCELLED, {**RESULTS, "partial": True}, "These results are partial"),
-        (OperationStatus.COMPLETED, {**RESULTS, "in_sample": True}, "<strong>In sample.</strong>"),
+        (OperationStatus.COMPLETED, RESULTS | {"model_relation": "in_sample"}, "<strong>In sample.</strong>"),
+        (OperationStatus.COMPLETED, RESULTS | {"model_relation": "trained_after"}, "<strong>Trained after these"),
+        (OperationStatus.COMPLETED, RESULTS | {"model_relation": "other_symbol"}, "<strong>Another symbol.</strong>"),
+        (OperationStatus.COMPLETED, {"total_return": 0.1, "in_sample": True}, "<strong>In sample.</strong>"),
     ],
 )
 def test_what_is_missing_or_doubtful_is_said_first(
