@@ -1,26 +1,29 @@
 """`ktrdr demo`: a client that drives the server as an agent would, and shows what an agent sees.
 
 It starts `ktrdr-mcp` as a process of its own over stdio, in a folder that is thrown away afterwards, so the user's own
-operations stay untouched. Prices, strategy and model are the shipped ones; one backtest, over the shipped year many
-times repeated, is only there to be cancelled.
+operations stay untouched; the picture alone is kept, in the system's folder for temporary files. Prices, strategy and
+model are the shipped ones; one backtest, over the shipped year many times repeated, is only there to be cancelled.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import anyio
 from mcp import Client, MCPError, StdioServerParameters
-from mcp_types import CallToolResult, TextContent, TextResourceContents
+from mcp_types import CallToolResult, ImageContent, TextContent, TextResourceContents
 from rich.console import Console
 
 from ktrdr_engine.cli.running import print_json
 from ktrdr_engine.cli.tables import results_table
+from ktrdr_engine.metrics.wording import change, decimal, typed
 from ktrdr_mcp.demo_prices import LAST_DAY, SYMBOL, write_long_prices
 
 BACKTEST = {
@@ -34,7 +37,16 @@ BACKTEST = {
 _WAIT_SECONDS = 20
 _MAX_WAITS = 6
 _SHOWN_LINES = 14
-_LINE_WIDTH = 400
+_LINE_LENGTH = 320
+_COLUMNS = 80
+_NEXT = """\
+What to do next:
+  ktrdr backtest --symbol SPX --timeframe 1d --strategy long_short_swing \\
+    --start 2016-02-01 --end 2018-12-31       bars that its model has not seen
+  ktrdr report OPERATION_ID --open            any run as one page
+  ktrdr strategies                            what there is to try
+  claude mcp add ktrdr -- ktrdr-mcp           or another host: how-to-hosts.md
+"""
 _FAILED = 1
 _INTERRUPTED = 130
 
@@ -97,8 +109,13 @@ class _Agent:
         await self._call("get_metrics", operation_id=wanted, limit=200)
         await self._read(f"ktrdr://operations/{wanted}/trades?limit=2")
         await self._call("list_operations")
+        picture = await self._plot(wanted)
         title = "EURUSD 1h, 2017, strategies/rsi_mean_reversion.yaml"
-        self._console.print("\n", results_table(operation["results"], title))
+        self._console.print()
+        self._console.print(results_table(operation["results"], title))
+        self._tell(f"\n{_verdict(operation['results'])}", style="bold")
+        # A path is of use in one piece only.
+        self._console.print(f"\nPicture: {picture}\n\n{_NEXT}", markup=False, end="")
         return operation
 
     async def _list_tools(self) -> None:
@@ -127,23 +144,65 @@ class _Agent:
             raise DemoError(text)
         return dict(result.structured_content)
 
+    async def _plot(self, operation_id: str) -> Path:
+        """Draw the overview and keep it; the folder of the session is about to go."""
+        self._say(f"plot_operation(operation_id={operation_id!r})")
+        result = await self._client.call_tool("plot_operation", {"operation_id": operation_id})
+        text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+        self._answer(text)
+        images = [block for block in result.content if isinstance(block, ImageContent)]
+        if result.is_error or not images:
+            raise DemoError(text)
+        return _kept(images[0])
+
     async def _read(self, uri: str) -> None:
         self._say(f"resources/read {uri}")
         contents = (await self._client.read_resource(uri)).contents
         self._answer("\n".join(item.text for item in contents if isinstance(item, TextResourceContents)))
 
     def _say(self, line: str) -> None:
-        self._console.print(f"\n> {line}", style="bold cyan", markup=False)
+        self._tell(f"\n> {line}", style="bold cyan")
 
     def _answer(self, text: str) -> None:
-        lines = [line if len(line) <= _LINE_WIDTH else f"{line[:_LINE_WIDTH]} ..." for line in text.splitlines()]
-        self._console.print("\n".join(lines[:_SHOWN_LINES]), markup=False)
+        lines = [line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]} ..." for line in text.splitlines()]
+        self._tell("\n".join(lines[:_SHOWN_LINES]))
         if len(lines) > _SHOWN_LINES:
             self._console.print(f"... {len(lines) - _SHOWN_LINES} more lines", style="dim")
+
+    def _tell(self, text: str, style: str = "") -> None:
+        """Print lines, the long ones broken so that the narrowest terminal and a README show them whole."""
+        lines = [part for line in text.splitlines() for part in _folded(line)]
+        self._console.print("\n".join(lines), style=style, markup=False)
 
     def _must(self, operation: dict[str, Any], status: str) -> None:
         if operation["status"] != status:
             raise DemoError(f"{operation['operation_id']} must be {status} and is {operation['status']}")
+
+
+def _kept(image: ImageContent) -> Path:
+    """Write a picture where it stays, and return where."""
+    path = Path(tempfile.mkdtemp(prefix="ktrdr-demo-"), "overview.png")
+    path.write_bytes(base64.b64decode(image.data))
+    return path
+
+
+def _folded(line: str) -> list[str]:
+    """Return a line as lines of 80 columns, words whole where they can be."""
+    wrapper = textwrap.TextWrapper(_COLUMNS, subsequent_indent="  ", replace_whitespace=False, break_on_hyphens=False)
+    return wrapper.wrap(line) or [""]
+
+
+def _verdict(results: Mapping[str, Any]) -> str:
+    """Return what the numbers of the backtest say, in plain words."""
+    gained, held, sharpe = (results[name] for name in ("total_return", "buy_and_hold_return", "sharpe_ratio"))
+    better = "no better" if gained <= held else "better"
+    words = (
+        f"Verdict: {change(gained)} after costs in {results['total_trades']} trades, Sharpe ratio "
+        f"{decimal(sharpe, 2, 3)}; buy and hold made {change(held)}. The strategy did {better} than that"
+    )
+    if "in_sample" in (results.get("model_relation"), "in_sample" if results.get("in_sample") else ""):
+        words = f"{words}, on bars that its model was trained on: expect less of others"
+    return typed(f"{words}.")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,13 @@ def test_the_demo_shows_a_whole_session(tmp_path: Path) -> None:
     assert shown.returncode == 0, shown.stdout + shown.stderr
     for words in ("start_backtest(", "COMPLETED", "CANCELLED", "get_metrics(", "/trades", "sharpe ratio"):
         assert words in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    ends = ("\nVerdict: ", "\nPicture: ", "\nWhat to do next")
+    verdict, picture, following = (shown.stdout.rindex(word) for word in ends)
+    assert shown.stdout.rindex("sharpe ratio") < verdict < picture < following
+    path = Path(shown.stdout[picture:following].split("Picture: ")[1].strip())
+    assert path.read_bytes().startswith(b"\x89PNG")
+    shutil.rmtree(path.parent)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -74,6 +82,7 @@ def test_the_demo_prints_the_finished_operation_alone_as_json(tmp_path: Path) ->
     assert operation["status"] == "COMPLETED"
     assert operation["results"]["total_trades"] > 0
     assert "start_backtest(" in shown.stderr
+    shutil.rmtree(Path(shown.stderr.split("Picture: ")[1].splitlines()[0]).parent)
 
 
 def test_a_demo_that_does_not_go_as_it_must_says_where(
