@@ -1,15 +1,16 @@
-"""Configuration: one frozen class, the only reader of the environment and of `.env`."""
+"""Configuration: one frozen class, the only reader of the environment; `env_file` reads `.env` for it."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ktrdr_engine.env_file import read_env_file
 from ktrdr_engine.errors import InvalidRequest
 
 WorkerUrl = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$")]
@@ -18,7 +19,7 @@ WorkerUrl = Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$")]
 class Settings(BaseSettings):
     """What a deployment can set; each field is an environment variable of the same name in capitals."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     use_remote_backtest_service: bool = Field(False, description="true: backtests run on the worker")
     remote_backtest_service_url: WorkerUrl = Field(
@@ -68,13 +69,20 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the environment.
+    """Read the environment, and the `.env` of the working directory for what it leaves open.
 
     Raises:
         InvalidRequest: A variable has a value it cannot have; the message names each.
     """
     try:
-        return Settings()
+        return Settings(**_from_file(Path(".env")))
     except ValidationError as error:
         lines = [f"{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
         raise InvalidRequest("Configuration: " + "; ".join(lines) + ".") from None
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    """Return the settings of a file by field, without those that the environment has."""
+    set_already = {name.lower() for name, value in os.environ.items() if value}
+    found = {name.lower(): value for name, value in read_env_file(path).items()}
+    return {name: found[name] for name in Settings.model_fields if name in found and name not in set_already}

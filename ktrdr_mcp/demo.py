@@ -22,6 +22,7 @@ from mcp_types import CallToolResult, ImageContent, TextContent, TextResourceCon
 from rich.console import Console
 
 from ktrdr_engine.cli.running import print_json
+from ktrdr_engine.cli.streams import end_quietly, first_of, forgive_characters
 from ktrdr_engine.cli.tables import results_table
 from ktrdr_engine.metrics.wording import change, decimal, typed
 from ktrdr_mcp.demo_prices import LAST_DAY, SYMBOL, write_long_prices
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     With `--json` the session is shown on stderr, and stdout gets the finished operation alone.
     """
     as_json = "--json" in arguments
+    forgive_characters()
     console = Console(highlight=False, soft_wrap=True, stderr=as_json)
     code = 0
     with tempfile.TemporaryDirectory(prefix="ktrdr-demo-") as home:
@@ -70,15 +72,14 @@ def main(arguments: Sequence[str] = ()) -> int:
             if as_json:
                 print_json(operation)
         except* (DemoError, MCPError) as failed:
-            console.print(f"The demo failed: {_first(failed)}", style="red", markup=False)
+            console.print(f"The demo failed: {first_of(failed)}", style="red", markup=False)
             code = _FAILED
         except* KeyboardInterrupt:
             code = _INTERRUPTED
+        except* (OSError, SystemExit) as failed:  # SystemExit: rich's answer to a closed stdout
+            first = first_of(failed)
+            code = end_quietly(first if isinstance(first, OSError) else BrokenPipeError())
     return code
-
-
-def _first(error: BaseException) -> BaseException:
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 async def _session(console: Console, home: str) -> dict[str, Any]:

@@ -8,6 +8,23 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    from ktrdr_engine.cli.app import app
+    import sys
 
-    app(prog_name="ktrdr")
+    from ktrdr_engine.cli.app import app
+    from ktrdr_engine.cli.streams import end_quietly, first_of, forgive_characters
+
+    forgive_characters()
+    try:
+        try:
+            app(prog_name="ktrdr")
+        finally:
+            # Here, since at the end of the interpreter nobody could handle an error.
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:
+        sys.exit(end_quietly(error))
+    except BaseExceptionGroup as error:
+        # What a library makes of a closed stdout inside an event loop.
+        if not isinstance(first_of(error), SystemExit):
+            raise
+        sys.exit(end_quietly(BrokenPipeError()))

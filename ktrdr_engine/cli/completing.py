@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from typing import Final, get_args
 
 from typer import Context
@@ -40,7 +41,8 @@ def own_names(context: Context, incomplete: str) -> list[str]:
 
 
 def _beginning_with(incomplete: str, known: Callable[[], list[str]]) -> list[str]:
-    with suppress(KtrdrError, OSError):
+    # A line about a broken .env would end up in what is being typed.
+    with suppress(KtrdrError, OSError), redirect_stderr(io.StringIO()):
         return [name for name in known() if name.startswith(incomplete)]
     return []
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from ktrdr_engine.cli.streams import first_of, takes_unicode
 from ktrdr_engine.cli.visible import visible
 from ktrdr_engine.errors import InputError, KtrdrError, OperationConflict, OperationNotFound
 
@@ -57,7 +58,13 @@ def running() -> Iterator[Settings]:
         raise typer.Exit(BAD_INPUT if repairable else FAILED) from None
     except Exception as error:
         # The top of a command: whoever typed it gets a sentence.
-        _tell(f"{type(error).__name__}: {error}", _DEFECT)
+        first = first_of(error)
+        if isinstance(first, BrokenPipeError):
+            raise first from None  # whoever read stdout has enough
+        if isinstance(first, OSError):
+            _tell(f"{first.strerror or first}{f': {first.filename}' if first.filename else ''}", None)
+        else:
+            _tell(f"{type(first).__name__}: {first}", _DEFECT)
         raise typer.Exit(FAILED) from None
 
 
@@ -71,4 +78,4 @@ def _tell(message: str, hint: str | None) -> None:
 
 def print_json(value: Any) -> None:
     """Print `value` as indented JSON on stdout."""
-    typer.echo(visible(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)))
+    typer.echo(visible(json.dumps(value, indent=2, ensure_ascii=not takes_unicode(), allow_nan=False)))

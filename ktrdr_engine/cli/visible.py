@@ -10,7 +10,7 @@ import unicodedata
 from typing import Final
 
 _KEPT: Final = "\n\t"
-_CONTROL: Final = "Cc"
+_CONTROLS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})  # with lone surrogates, and separators of lines
 _TURNS: Final = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -23,7 +23,7 @@ def visible(text: str) -> str:
 
 
 def _is_obeyed(sign: str) -> bool:
-    return sign not in _KEPT and (unicodedata.category(sign) == _CONTROL or sign in _TURNS)
+    return sign not in _KEPT and (unicodedata.category(sign) in _CONTROLS or sign in _TURNS)
 
 
 def _written_out(sign: str) -> str:

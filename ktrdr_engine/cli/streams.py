@@ -1,0 +1,48 @@
+"""stdout as it may be: of any encoding, closed half-way, on a full disk. None of it is an error of the command.
+
+Windows redirects in cp1252, containers run in ASCII: a character that cannot be written there is replaced, in JSON
+escaped, and the rest is written.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+FAILED = 1
+
+
+def forgive_characters() -> None:
+    """Have stdout replace what its encoding has no character for; stderr does it already."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def takes_unicode() -> bool:
+    """Return whether stdout can write every character."""
+    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "").startswith("utf")
+
+
+def give_up_stdout() -> None:
+    """Write nothing more to stdout: whoever read it is gone, or it is full."""
+    try:
+        number = sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):  # there is none, or it is a test's
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, number)
+    os.close(nothing)
+
+
+def first_of(error: BaseException) -> BaseException:
+    """Return the error itself, or of a group of errors the first."""
+    return first_of(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
+def end_quietly(error: OSError) -> int:
+    """Return the exit code of a command whose stdout can no longer be written; say so unless its reader left."""
+    give_up_stdout()
+    if not isinstance(error, BrokenPipeError) and sys.stderr is not None:
+        print(f"Error: {error.strerror or error}", file=sys.stderr)
+    return FAILED
