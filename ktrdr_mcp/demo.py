@@ -22,7 +22,7 @@ from mcp_types import CallToolResult, ImageContent, TextContent, TextResourceCon
 from rich.console import Console
 
 from ktrdr_engine.cli.running import print_json
-from ktrdr_engine.cli.streams import end_quietly, first_of, forgive_characters
+from ktrdr_engine.cli.streams import end_quietly, first_of, prepare_stdout
 from ktrdr_engine.cli.tables import results_table
 from ktrdr_engine.metrics.wording import change, decimal, typed
 from ktrdr_mcp.demo_prices import LAST_DAY, SYMBOL, write_long_prices
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     With `--json` the session is shown on stderr, and stdout gets the finished operation alone.
     """
     as_json = "--json" in arguments
-    forgive_characters()
+    prepare_stdout()
     console = Console(highlight=False, soft_wrap=True, stderr=as_json)
     code = 0
     with tempfile.TemporaryDirectory(prefix="ktrdr-demo-") as home:

@@ -11,9 +11,9 @@ def main() -> None:
     import sys
 
     from ktrdr_engine.cli.app import app
-    from ktrdr_engine.cli.streams import end_quietly, first_of, forgive_characters
+    from ktrdr_engine.cli.streams import end_quietly, first_of, prepare_stdout
 
-    forgive_characters()
+    prepare_stdout()
     try:
         try:
             app(prog_name="ktrdr")

@@ -13,8 +13,10 @@ import sys
 FAILED = 1
 
 
-def forgive_characters() -> None:
-    """Have stdout replace what its encoding has no character for; stderr does it already."""
+def prepare_stdout() -> None:
+    """Have stdout replace what its encoding has no character for, as stderr does; forget a width of nothing."""
+    if not os.environ.get("COLUMNS", "1").strip("0"):
+        del os.environ["COLUMNS"]  # to rich a table of width 0 is empty
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
 
