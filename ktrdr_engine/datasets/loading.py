@@ -5,10 +5,12 @@ It runs in whatever thread calls it and knows no operation: a bridge and a token
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ktrdr_engine.datasets.adjustments import Rescaled, find_rescaled
 from ktrdr_engine.datasets.merging import Merge, merge
 from ktrdr_engine.datasets.origin import Origin
 from ktrdr_engine.datasets.results import Tally, make_results
@@ -79,8 +81,14 @@ class Load:
     def _load(self) -> None:
         segments = self._plan()
         self._tally.segments = len(segments)
+        if segments and not self._job.source.by_time:
+            # All of them are at hand: nothing is written of bars that do not go together.
+            whole = Span(segments[0].first, segments[-1].last)
+            self._check_adjustment(whole, self._job.source.fetch(whole, self._heed))
         for number, segment in enumerate(segments, 1):
             fresh = self._job.source.fetch(segment, self._heed)
+            if self._job.source.by_time:
+                self._check_adjustment(segment, fresh)
             merged = self._merged(fresh)
             self._keep(segment, merged)
             self._report(number, segment, fresh, merged)
@@ -102,11 +110,35 @@ class Load:
         before = int(np.searchsorted(self._series.timestamp, piece.first, "right")) - 1
         return Span(int(self._series.timestamp[before]), piece.last) if before >= 0 else piece
 
+    def _check_adjustment(self, span: Span, fresh: BarSeries | None) -> None:
+        """Refuse bars of another adjustment than those there, or with `replace` leave out what stays of those.
+
+        Raises:
+            DataError: They differ by a factor, and what is there shall be kept.
+        """
+        if fresh is None or self._series is None or (found := find_rescaled(self._series, fresh)) is None:
+            return
+        if not self._job.replace:
+            raise self._two_adjustments(found)
+        stamps, asked = self._series.timestamp, self._job.asked
+        stays = np.isin(stamps, fresh.timestamp)
+        if self._job.source.by_time:
+            outside = (stamps < span.first) | (stamps > span.last)
+            stays |= outside & (stamps >= asked.first) & (stamps <= asked.last)
+        if stays.all():
+            return
+        self._keep_previous()
+        self._tally.left_out += int((~stays).sum())
+        prices = np.ascontiguousarray(self._series.prices[:, stays])
+        self._series = replace(self._series, timestamp=stamps[stays], prices=prices)
+        self._origin = Origin(self._origin.sources)
+
     def _merged(self, fresh: BarSeries | None) -> Merge | None:
         if fresh is None:
             return None
         merged = merge(self._series, fresh, replace=self._job.replace)
         if merged.conflicts and self._job.source.adjusts and not self._job.replace:
+            # Also where no factor shows: one bar, of which Yahoo has told the volume anew.
             raise self._rewritten(merged)
         return merged
 
@@ -151,6 +183,14 @@ class Load:
     def _heed(self, message: str) -> None:
         self._token.raise_if_cancelled()
         self._bridge.announce(message)
+
+    def _two_adjustments(self, found: Rescaled) -> DataError:
+        name = f"{self._job.symbol}_{self._job.timeframe}"
+        return DataError(
+            f"{self._job.source.label}: {found.words}. Bars of two adjustments do not mix: load the whole range again "
+            f"with on_conflict='replace' (the bars of {name} that are there then go to the trash).",
+            details={"field": "on_conflict", "value": "keep", "conflicts": found.bars, "factor": found.factor},
+        )
 
     def _rewritten(self, merged: Merge) -> DataError:
         one = merged.first_conflicts[0]

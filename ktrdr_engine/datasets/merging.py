@@ -40,7 +40,7 @@ def merge(there: BarSeries | None, fresh: BarSeries, *, replace: bool) -> Merge:
     if there is None:
         return Merge(fresh, len(fresh), 0, ())
     _, ours, theirs = np.intersect1d(there.timestamp, fresh.timestamp, assume_unique=True, return_indices=True)
-    wrong = ~_alike(there.prices[:, ours], fresh.prices[:, theirs])
+    wrong = ~alike(there.prices[:, ours], fresh.prices[:, theirs])
     differing = wrong.any(axis=0)
     is_new = np.ones(len(fresh), dtype=bool)
     is_new[theirs] = False
@@ -85,9 +85,10 @@ def _check_apart(series: BarSeries) -> None:
         )
 
 
-def _alike(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.bool_]:
-    alike: NDArray[np.bool_] = np.abs(ours - theirs) <= _SAME * np.maximum(ours, theirs)
-    return alike
+def alike(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which values are the same, as far as single precision tells."""
+    same: NDArray[np.bool_] = np.abs(ours - theirs) <= _SAME * np.maximum(ours, theirs)
+    return same
 
 
 def _example(there: BarSeries, fresh: BarSeries, ours: int, theirs: int, wrong: NDArray[np.bool_]) -> Conflict:

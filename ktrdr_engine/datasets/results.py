@@ -22,7 +22,10 @@ _WEEK = 7 * 86_400 * 1_000_000_000
 
 @dataclass(slots=True)
 class Tally:
-    """What a load has done so far; `skipped`: an earlier one had loaded a part. Counts are of bars, or say of what."""
+    """What a load has done so far; `skipped`: an earlier one had loaded a part. Counts are of bars, or say of what.
+
+    `left_out`: bars of another adjustment that were there and that this load does not bring.
+    """
 
     sha256_before: str | None = None
     bars_before: int = 0
@@ -30,6 +33,7 @@ class Tally:
     is_written: bool = False
     is_kept: bool = False
     skipped: bool = False
+    left_out: int = 0
     segments: int = 0
     segments_done: int = 0
     new: int = 0
@@ -98,6 +102,11 @@ def _notes(job: LoadJob, first: int | None, last: int | None, tally: Tally) -> I
         yield (
             f"The {tally.bars_before} bars that were there are in the trash: manage_library(action='restore', "
             f"kind='dataset', name={name!r}) or `ktrdr library restore dataset {name}` brings them back."
+        )
+    if tally.left_out:
+        yield (
+            f"{tally.left_out} bars that were there are of another adjustment and outside of what was loaded: they "
+            "were left out. Load the whole range to have them again."
         )
     if tally.conflicts:
         yield _which_wins(job, tally.conflicts)
