@@ -11,6 +11,7 @@ from ktrdr_engine import __version__
 from ktrdr_engine.backtesting.models import BacktestResults
 from ktrdr_engine.backtesting.nearest_rule import nearest_rule
 from ktrdr_engine.backtesting.progress_bridge import SIDES
+from ktrdr_engine.backtesting.standstill import standstill
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.metrics.performance import summarise
 from ktrdr_engine.provenance import Provenance, library_version
@@ -46,6 +47,7 @@ def make_results(
     numbers["notes"] = (
         *explain(simulation, decisions, rules),
         *nearest_rule(job, simulation),
+        *standstill(series, decisions, simulation),
         *performance.notes,
         *_notes_on_job(job),
     )
