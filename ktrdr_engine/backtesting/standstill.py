@@ -30,6 +30,6 @@ def standstill(series: BarSeries, decisions: Decisions, simulation: Simulation) 
     if found := int(np.count_nonzero(signals & stood[bars])):
         yield (
             f"Signals from bars without movement: {found} of {np.count_nonzero(signals)} (the price had stood still "
-            f"for {_STILL_BARS} bars or more). There is nothing to measure there: stochastic and mfi give 0, which reads "
-            "as oversold, williamsr gives 0, which reads as overbought."
+            f"for {_STILL_BARS} bars or more). There is nothing to measure there: stochastic and mfi give 0, which "
+            "reads as oversold, williamsr gives 0, which reads as overbought."
         )
