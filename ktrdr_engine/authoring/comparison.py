@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ktrdr_engine.authoring.replies import ComparedNumber, Comparison
 from ktrdr_engine.backtesting.models import ModelRelation, relation_of
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.metrics.definitions import DEFINITIONS
 from ktrdr_engine.operations.models import Operation, OperationType
+
+if TYPE_CHECKING:
+    from ktrdr_engine.operations.service import OperationsService
 
 _FEWEST, _MOST = 2, 10
 _MANY = 3
@@ -26,7 +29,8 @@ _NOT_NUMBERS: Final = ("provenance", "notes", "partial", "market", "market_infer
 _MARKET: Final = ("symbol", "symbols", "timeframe", "timeframes")
 _RANGE: Final = ("first_bar", "last_bar", "start_date", "end_date")
 _COSTS: Final = ("initial_capital", "commission", "slippage")
-_PAID: Final = ("total_commission", "total_slippage")
+PAID: Final = ("total_commission", "total_slippage")
+"""Numbers that say what a run has paid, not how well it did."""
 _WORDS: Final = {"accuracy": "higher", "f1": "higher", "loss": "lower"}
 
 
@@ -46,7 +50,15 @@ def check_ids(operation_ids: Sequence[str]) -> None:
         raise InvalidRequest(f"{twice[0]!r} is listed twice: give each id once.", details={"field": "operation_ids"})
 
 
-def markets_of(operations: Sequence[Operation]) -> list[dict[str, str]]:
+async def stored_backtests(service: OperationsService, operations: Sequence[Operation]) -> dict[str, int]:
+    """Return how many finished backtests are stored of each market that the operations were run on."""
+    return {
+        " ".join(market.values()): await service.count_finished(OperationType.BACKTESTING, market)
+        for market in _markets_of(operations)
+    }
+
+
+def _markets_of(operations: Sequence[Operation]) -> list[dict[str, str]]:
     """Return the symbol and timeframe of each market that backtests among the operations were run on, each once."""
     found = [
         {name: one.metadata[name] for name in ("symbol", "timeframe")}
@@ -147,7 +159,7 @@ def _best(name: str, values: Sequence[Any], can_be_best: Sequence[bool]) -> int 
     known = {
         place: value
         for place, (value, counts) in enumerate(zip(values, can_be_best, strict=True))
-        if value is not None and (counts or name in _PAID)
+        if value is not None and (counts or name in PAID)
     }
     if better is None or len(known) < _FEWEST or len(set(known.values())) == 1:
         return None

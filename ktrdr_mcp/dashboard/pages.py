@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
+from ktrdr_engine.authoring.comparison import PAID, compare, doubts_of, stored_backtests
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.fields import request_subject
 from ktrdr_engine.metrics.definitions import DEFINITIONS
@@ -164,13 +165,24 @@ async def compare_page(operations: OperationsService, ids: Sequence[str]) -> Con
         for letter, one in zip("AB", both, strict=True)
     ]
     following = (one.operation_id for one in both if not one.status.is_final)
+    can_be_judged = not any(map(doubts_of, both))
+    names = [name for name in DEFINITIONS if any(name in (one.results or {}) for one in both)]
     return {
         "both": both,
+        "warnings": await _warnings(operations, both),
+        "is_judged": can_be_judged,
         "chart": draw("Return", lines, unit="total_return", base=0.0),
-        "numbers": [_compared(name, both) for name in DEFINITIONS if any(name in (one.results or {}) for one in both)],
+        "numbers": [_compared(name, both, can_be_judged=can_be_judged or name in PAID) for name in names],
         "differences": _differences(both),
         "follow": next(following, None),
     }
+
+
+async def _warnings(operations: OperationsService, both: Sequence[Operation]) -> tuple[str, ...]:
+    """Return what makes the comparison unfair; nothing as long as one of them has no results."""
+    if not all(one.results and one.status.is_final for one in both):
+        return ()
+    return compare(both, await stored_backtests(operations, both)).warnings
 
 
 def _gains(equity: Sequence[Point]) -> list[Point]:
@@ -178,10 +190,12 @@ def _gains(equity: Sequence[Point]) -> list[Point]:
     return [Point(point.place, point.value - 1) for point in equity]
 
 
-def _compared(name: str, both: Sequence[Operation]) -> Compared:
+def _compared(name: str, both: Sequence[Operation], *, can_be_judged: bool) -> Compared:
     values = [(one.results or {}).get(name) for one in both]
     better = DEFINITIONS[name].better
     first, second = values
+    if not can_be_judged:
+        return Compared(name, values, None)
     if better is None or not isinstance(first, int | float) or not isinstance(second, int | float) or first == second:
         return Compared(name, values, None)
     return Compared(name, values, int((second > first) == (better == "higher")))

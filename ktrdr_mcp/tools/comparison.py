@@ -8,7 +8,6 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from ktrdr_engine.authoring.replies import Comparison
-from ktrdr_engine.operations.models import OperationType
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.authoring_views import comparison_text
 from ktrdr_mcp.fitting import fitting_rows
@@ -32,16 +31,11 @@ def comparison_tools(operations: OperationsService) -> list[StrictTool]:
         Use it to judge a change: read the `warnings` first, they say what makes the comparison unfair.
         Call `get_operation` next on the better one.
         """
-        from ktrdr_engine.authoring.comparison import check_ids, compare, markets_of
+        from ktrdr_engine.authoring.comparison import check_ids, compare, stored_backtests
 
         check_ids(operation_ids)
         compared = [await operations.get_operation(operation_id) for operation_id in operation_ids]
-        stored = {
-            " ".join(market.values()): await operations.count_finished(OperationType.BACKTESTING, market)
-            for market in markets_of(compared)
-        }
-        found = compare(compared, stored)
-        found = fitting_rows(found, "numbers")
+        found = fitting_rows(compare(compared, await stored_backtests(operations, compared)), "numbers")
         return reply(comparison_text(found), found)
 
     return [

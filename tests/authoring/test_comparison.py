@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from ktrdr_engine.authoring.comparison import check_ids, compare, doubts_of, markets_of
+from ktrdr_engine.authoring.comparison import check_ids, compare, doubts_of, stored_backtests
 from ktrdr_engine.authoring.replies import ComparedNumber, Comparison
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType, utc_now
+from ktrdr_engine.operations.service import OperationsService
 
 REQUEST: dict[str, Any] = {"symbol": "EURUSD", "timeframe": "1h", "commission": 0.001, "model_path": "models/a.pt"}
 RESULTS: dict[str, Any] = {
@@ -155,12 +156,20 @@ def test_the_best_of_many_tries_is_called_partly_luck() -> None:
     assert "luck" in compare([operation(i) for i in range(3)]).warnings[-1]
 
 
-def test_tries_are_counted_over_all_that_is_stored() -> None:
+async def test_tries_are_counted_over_all_that_is_stored() -> None:
+    async with OperationsService() as service:
+        for place in range(7):
+            symbol = "SPX" if place == 6 else "EURUSD"
+            made = await service.create_operation(OperationType.BACKTESTING, REQUEST | {"symbol": symbol})
+            await service.complete_operation(made.operation_id, dict(RESULTS))
+        await service.create_operation(OperationType.BACKTESTING, REQUEST)
+        runs = [operation(0), operation(1), operation(2, metadata=REQUEST | {"symbol": "SPX"})]
+        assert await stored_backtests(service, runs) == {"EURUSD 1h": 6, "SPX 1h": 1}
+        assert await stored_backtests(service, [operation(0, operation_type=OperationType.TRAINING)]) == {}
+
+
+def test_a_comparison_says_how_many_are_stored() -> None:
     runs = [operation(0), operation(1)]
-    assert markets_of([*runs, operation(2, metadata=REQUEST | {"symbol": "SPX"})]) == [
-        {"symbol": "EURUSD", "timeframe": "1h"},
-        {"symbol": "SPX", "timeframe": "1h"},
-    ]
     found = compare(runs, {"EURUSD 1h": 60})
     assert "60 backtests of EURUSD 1h" in found.warnings[-1]
     assert compare(runs, {"EURUSD 1h": 2}).warnings == ()

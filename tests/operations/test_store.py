@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ktrdr_engine.errors import OperationConflict, StorageError
-from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType, Outcome
+from ktrdr_engine.operations.models import ErrorInfo, Operation, OperationStatus, OperationType, Outcome
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.store import OperationStore
 from tests.operations.work import Gate, ended, start
@@ -112,6 +112,38 @@ async def test_every_row_says_what_its_operation_is_about_whoever_runs_it_and_ho
             assert all(row.about for row in rows)
             own.open()
             other.open()
+
+
+@pytest.mark.parametrize("is_stored", [True, False], ids=["stored", "in memory"])
+async def test_finished_operations_with_results_are_counted_by_what_was_asked(home: Path, is_stored: bool) -> None:
+    archive = OperationStore(home) if is_stored else None
+    asked = {"symbol": "EURUSD", "timeframe": "1h"}
+    async with OperationsService(archive) as service:
+        count = service.count_finished
+        assert await count(OperationType.BACKTESTING, asked) == 0
+        for metadata in (asked, asked | {"n": 1}, asked | {"timeframe": "4h"}, {"symbol": ["EURUSD"]}, {}):
+            operation = await service.create_operation(OperationType.BACKTESTING, metadata)
+            await service.complete_operation(operation.operation_id, {"x": 1})
+        training = await service.create_operation(OperationType.TRAINING, asked)
+        await service.complete_operation(training.operation_id, {"x": 1})
+        failed = await service.create_operation(OperationType.BACKTESTING, asked)
+        await service.fail_operation(failed.operation_id, ErrorInfo(code="x", message="x"))
+        await service.create_operation(OperationType.BACKTESTING, asked)
+        assert await count(OperationType.BACKTESTING, asked) == 2
+        assert await count(OperationType.BACKTESTING, {"symbol": "EURUSD"}) == 3
+        assert await count(OperationType.TRAINING, asked) == 1
+
+
+async def test_a_row_that_is_no_json_is_not_counted_and_ends_no_count(home: Path) -> None:
+    async with OperationsService(OperationStore(home)) as service:
+        for _ in range(2):
+            operation = await service.create_operation(OperationType.BACKTESTING, {"symbol": "EURUSD"})
+            await service.complete_operation(operation.operation_id, {"x": 1})
+    with sqlite3.connect(home / "operations.db") as connection:
+        connection.execute("UPDATE operations SET operation='{' WHERE operation_id=?", (operation.operation_id,))
+    connection.close()
+    async with OperationsService(OperationStore(home)) as service:
+        assert await service.count_finished(OperationType.BACKTESTING, {"symbol": "EURUSD"}) == 1
 
 
 async def test_an_unwritable_home_refuses_new_operations_and_lists_nothing(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -158,6 +160,24 @@ async def test_the_better_number_is_marked_by_what_is_wanted_of_it() -> None:
         assert 'class="number better">20.00 %' in page
         assert page.count("number better") == 2
         assert "Neither has an equity curve" in page
+
+
+@pytest.mark.parametrize(
+    "doubtful", [{"model_relation": "in_sample"}, {"total_trades": 3}, {"exposure": 0.99}, {"model_learned": False}]
+)
+async def test_a_run_that_says_little_is_warned_of_and_no_better_one(doubtful: dict[str, Any]) -> None:
+    async with open_held() as application, browsing(application) as client:
+        ids = []
+        for sharpe, more in ((1.0, {}), (2.0, doubtful)):
+            operation = await application.operations.create_operation(OperationType.BACKTESTING, {})
+            await application.operations.complete_operation(
+                operation.operation_id, {"sharpe_ratio": sharpe, "total_trades": 40, "exposure": 0.5} | more
+            )
+            ids.append(operation.operation_id)
+        page = await text_at(client, f"/compare?id={ids[0]}&id={ids[1]}")
+        assert "number better" not in page
+        (warnings,) = re.findall(r'<div data-part="warnings">(.*)</div>', page)
+        assert f": {ids[1]}." in warnings
 
 
 async def test_whatever_is_said_of_an_operation_is_text() -> None:
