@@ -8,9 +8,9 @@ the header, empty lines not counted.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,9 @@ from ktrdr_engine.bars.series import COLUMNS, PRICE_COLUMNS, BarSeries, require_
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.errors import DataError
 
+_FOREIGN: Final = (
+    "Only this form is read in data/; to read another, put the file into imports/ and load it with source='file'."
+)
 MARKET_NOTE: Final = "ktrdr-market"
 """Under which a Parquet file's metadata holds the name of its market."""
 
@@ -34,11 +37,12 @@ def read_bars(path: Path, symbol: str, timeframe: Timeframe) -> BarSeries:
     Raises:
         DataError: The file cannot be read, or breaks a rule of bars; its name and the row are named.
     """
+    if path.suffix == ".parquet":
+        return _read(path, _read_parquet, symbol, timeframe)
     try:
-        table = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from None
-    return BarSeries.from_columns(symbol, timeframe, _columns(table, path.name), source=path.name)
+        return _read(path, _read_csv, symbol, timeframe)
+    except DataError as error:
+        raise DataError(f"{error.message} {_FOREIGN}", details=error.details) from None
 
 
 def write_parquet(series: BarSeries, path: Path, *, notes: Mapping[str, str] | None = None) -> None:
@@ -83,11 +87,38 @@ def read_notes(path: Path) -> dict[str, str]:
     return {key.decode(): value.decode(errors="replace") for key, value in metadata.items()}
 
 
+def _read(path: Path, read: Callable[[Path], pa.Table], symbol: str, timeframe: Timeframe) -> BarSeries:
+    try:
+        table = read(path)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from None
+    return BarSeries.from_columns(symbol, timeframe, _columns(table, path.name), source=path.name)
+
+
 def _read_csv(path: Path) -> pa.Table:
-    # One thread, because only then does Arrow name the row of a malformed line.
+    misfits: list[tuple[int, int, int]] = []
+
+    def take(row: Any) -> str:
+        # Arrow counts the header, everything else here counts from 1 below it.
+        misfits.append((row.number - 1, row.actual_columns, row.expected_columns))
+        return "skip"
+
+    table = _parse_csv(path, take)
+    if misfits:
+        row, cells, expected = misfits[0]
+        raise DataError(
+            f"{path.name}, row {row}: {cells} cells where {expected} are expected. Complete the row or remove it.",
+            details={"row": row, "bad_rows": len(misfits)},
+        )
+    return table
+
+
+def _parse_csv(path: Path, take_misfit: Callable[[Any], str]) -> pa.Table:
+    # One thread, because only then does Arrow say the numbers of rows.
     return pyarrow.csv.read_csv(
         path,
         read_options=pyarrow.csv.ReadOptions(use_threads=False),
+        parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=take_misfit),
         convert_options=pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(COLUMNS, pa.string()), strings_can_be_null=False
         ),

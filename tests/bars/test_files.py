@@ -98,7 +98,7 @@ HEADER = CSV.splitlines()[0]
         (CSV.replace("2024-01-01T01", "1500-01-01T01"), "row 2: timestamp '1500-01-01T01:00:00Z': outside the years"),
         (CSV.replace("T01", "T00"), "row 2 (2024-01-01T00:00:00Z): the same timestamp as row 1"),
         (CSV.replace("T01", "T03"), "row 3 (2024-01-01T02:00:00Z): earlier than the row above it"),
-        (CSV.replace("12,0\n", "12\n"), "TEST_1h.csv: cannot be read as csv (CSV parse error: Row #3: Expected 6"),
+        (CSV.replace("12,0\n", "12\n"), "TEST_1h.csv, row 2: 5 cells where 6 are expected"),
         ("\0\1\2\3", "TEST_1h.csv: cannot be read as csv"),
     ],
 )  # fmt: skip
@@ -107,6 +107,7 @@ def test_a_broken_csv_is_refused_and_nothing_invented(tmp_path: Path, text: str,
         read_text(tmp_path, text)
     assert message in caught.value.message
     assert caught.value.message.startswith("TEST_1h.csv")
+    assert "source='file'" in caught.value.message
     assert str(tmp_path) not in caught.value.message
 
 

@@ -45,6 +45,9 @@ def read_parquet(path: Path, options: FileOptions, say: Callable[[str], None]) -
         table = pa.Table.from_batches(parts, pa.schema([file.schema_arrow.field(name) for name in used]))
     if not table.num_rows:
         raise DataError(f"{path.name}: there are no bars in it.")
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
     numeric = [names[place] for place in (*columns.prices, *columns.volume)]
     numbers = _numbers([table.column(name) for name in numeric], numeric, path.name, options)
     stamps = _stamps([table.column(names[place]) for place in columns.stamp], path.name, options)
