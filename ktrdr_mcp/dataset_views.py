@@ -23,9 +23,10 @@ def _line(row: DatasetRow) -> str:
     if row.problem:
         return f"{row.symbol} {row.timeframe}: CANNOT BE USED: {bounded(row.problem, 100)}"
     gaps = f", {row.gaps} gaps" if row.gaps else ""
+    market = f"{row.market}{', inferred' * row.market_inferred}; "
     origin = f", from {bounded(row.loaded_from, 60)}" if row.loaded_from else ""
     return (
-        f"{row.symbol} {row.timeframe} ({row.source}{origin}): {row.bars} bars, {_short(row.first)} to "
+        f"{row.symbol} {row.timeframe} ({market}{row.source}{origin}): {row.bars} bars, {_short(row.first)} to "
         f"{_short(row.last)}{gaps}"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 
 from ktrdr_engine.cli.asking import ask
@@ -17,8 +18,8 @@ from ktrdr_engine.datasets.models import DatasetRow, LoadRequest
 if TYPE_CHECKING:
     from ktrdr_engine.settings import Settings
 
-_COLUMNS = ("symbol", "timeframe", "bars", "first", "last", "gaps", "source", "loaded from")
-_SPARE = ("gaps", "source")
+_COLUMNS = ("symbol", "timeframe", "bars", "first", "last", "gaps", "market", "source", "loaded from")
+_SPARE = ("gaps", "source", "market")
 
 
 def load_prices(settings: Settings, arguments: Mapping[str, Any], *, as_json: bool) -> int:
@@ -64,9 +65,40 @@ def show_one(settings: Settings, symbol: str, timeframe: str, *, as_json: bool) 
         console.print(listing("asked for already", ("source", "from", "to"), spans))
 
 
+def show_market(settings: Settings, symbol: str, timeframe: str, *, as_json: bool) -> None:
+    """Print the market of a dataset.
+
+    Raises:
+        DataError: It is unknown, or its file breaks a rule.
+    """
+    market = ask(settings, lambda application: application.bars.load(symbol, timeframe).market)
+    if as_json:
+        print_json({"market": market.name, "market_inferred": market.inferred})
+        return
+    typer.echo(f"{symbol} {timeframe}: {_market(market.name, inferred=market.inferred)}")
+
+
+def set_market(settings: Settings, symbol: str, timeframe: str, name: str, *, as_json: bool) -> None:
+    """Store the market of a dataset and print it.
+
+    Raises:
+        DataError: Market or dataset are unknown, or its file cannot be read.
+        DatasetBusy: A load writes the same bars.
+        StorageError: It cannot be written.
+    """
+    from ktrdr_engine.datasets.markets import say_market
+
+    ask(settings, lambda application: say_market(name, symbol, timeframe, application.bars, settings.ktrdr_home))
+    show_market(settings, symbol, timeframe, as_json=as_json)
+
+
+def _market(name: str, *, inferred: bool) -> str:
+    return f"{name} (inferred)" if inferred else name
+
+
 def _cells(row: DatasetRow) -> tuple[str, ...]:
     if row.problem:
-        return row.symbol, row.timeframe, "", "", "", "", "", f"CANNOT BE USED: {row.problem}"
+        return row.symbol, row.timeframe, "", "", "", "", "", "", f"CANNOT BE USED: {row.problem}"
     return (
         row.symbol,
         row.timeframe,
@@ -74,6 +106,7 @@ def _cells(row: DatasetRow) -> tuple[str, ...]:
         row.first[:10],
         row.last[:10],
         str(row.gaps),
+        _market(row.market, inferred=row.market_inferred),
         row.source,
         row.loaded_from,
     )

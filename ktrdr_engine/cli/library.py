@@ -25,6 +25,7 @@ KindOrAll = Annotated[
 AnyName = Annotated[
     str, typer.Argument(help="As its list shows it; a dataset as EURUSD_1h.", metavar="NAME", autocompletion=own_names)
 ]
+_MARKET_HELP = "us_equity, fx, crypto, utc or equity:<IANA zone>, such as equity:Asia/Tokyo."
 Name = Annotated[str, typer.Argument(help="As the list shows it.", metavar="NAME")]
 
 
@@ -136,6 +137,23 @@ def show_data(
         show_one(settings, symbol, timeframe, as_json=json)
 
 
+@data.command("market")
+def data_market(
+    symbol: Annotated[str, typer.Argument(help="As `data list` shows it.")],
+    timeframe: Annotated[str, typer.Argument(help="As `data list` shows it.")],
+    name: Annotated[str | None, typer.Argument(help=f"{_MARKET_HELP} Without it, show the market.")] = None,
+    json: Json = False,
+) -> None:
+    """Show or say the market of a dataset: its trading days, and how many of them a year has."""
+    from ktrdr_engine.cli.data import set_market, show_market
+
+    with running() as settings:
+        if name is None:
+            show_market(settings, symbol, timeframe, as_json=json)
+        else:
+            set_market(settings, symbol, timeframe, name, as_json=json)
+
+
 @data.command("load")
 def load_data(
     *,
@@ -153,6 +171,7 @@ def load_data(
     timezone: Annotated[
         str | None, typer.Option(help="With file: where its local times are, such as Europe/Berlin.")
     ] = None,
+    market: Annotated[str | None, typer.Option(help=_MARKET_HELP)] = None,
     start: Annotated[str | None, typer.Option(help="First day or time; without it, all or from the last bar.")] = None,
     end: Annotated[str | None, typer.Option(help="Last day or time; a bare date includes its whole day.")] = None,
     on_conflict: Annotated[str, typer.Option(help="keep or replace: which bars win where they differ.")] = "keep",
@@ -169,6 +188,7 @@ def load_data(
         "format": format,
         "date_format": date_format,
         "timezone": timezone,
+        "market": market,
         "start_date": start,
         "end_date": end,
         "on_conflict": on_conflict,

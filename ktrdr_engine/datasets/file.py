@@ -60,7 +60,7 @@ class DatasetFile:
                 details={"dataset": self.name},
             ) from None
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self.unwritable(error) from error
         try:
             self._sweep()
             yield
@@ -93,14 +93,15 @@ class DatasetFile:
         try:
             write_parquet(series, self.path, notes=origin.to_notes())
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self.unwritable(error) from error
 
     def _sweep(self) -> None:
         """Remove what a killed process left half written."""
         for left in self.path.parent.glob(f".{self.path.name}.*.partial"):
             left.unlink(missing_ok=True)
 
-    def _unwritable(self, error: OSError) -> StorageError:
+    def unwritable(self, error: OSError) -> StorageError:
+        """Return the error that names the file and what to do."""
         return StorageError(
             f"{self.path} cannot be written ({error.strerror or error}): make room or make the folder writable, "
             "or set KTRDR_HOME to a folder that is.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from ktrdr_engine.datasets.spans import ALWAYS, Span
 from ktrdr_engine.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from ktrdr_engine.bars.market import Market
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.bars.timeframe import Timeframe
     from ktrdr_engine.datasets.models import LoadRequest
@@ -34,6 +35,7 @@ class LoadJob:
     asked: Span
     file: DatasetFile
     bars: BarStore
+    market: Market | None = None
 
     @property
     def replace(self) -> bool:
@@ -57,24 +59,24 @@ def prepare(request: LoadRequest, sources: Sources, bars: BarStore, home: Path, 
         now: Nanoseconds since 1970 UTC.
 
     Raises:
-        InvalidRequest: The source or a date makes no sense, or a date is missing.
-        DataError: The timeframe or the file is unknown.
+        InvalidRequest: The source or a date makes no sense, a date is missing, or the bars are of another market.
+        DataError: The timeframe, the market or the file is unknown.
         SourceNotInstalled: The source needs a package more.
         DatasetBusy: Another load writes the same bars.
         StorageError: The folder cannot be written.
     """
     from ktrdr_engine.bars.timeframe import parse_timeframe
+    from ktrdr_engine.datasets.markets import known_market
 
     timeframe = parse_timeframe(request.timeframe)
     symbol = bars.name_of(request.symbol, timeframe)
+    market = known_market(request, timeframe, bars)
     source = sources.find(request, timeframe)
     file = DatasetFile(home, symbol, timeframe)
     with file.locked():
         pass
-    job = LoadJob(request, symbol, timeframe, source, _given(request), file, bars)
-    if not source.by_time:
-        return job
-    return LoadJob(request, symbol, timeframe, source, _closed(job, now() - timeframe.nanoseconds), file, bars)
+    job = LoadJob(request, symbol, timeframe, source, _given(request), file, bars, market)
+    return replace(job, asked=_closed(job, now() - timeframe.nanoseconds)) if source.by_time else job
 
 
 def _given(request: LoadRequest) -> Span:

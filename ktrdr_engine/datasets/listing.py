@@ -44,6 +44,8 @@ def dataset_row(bars: BarStore, symbol: str, timeframe: str) -> DatasetRow:
         first=format_stamp(summary.first),
         last=format_stamp(summary.last),
         gaps=len(gaps),
+        market=summary.market.name,
+        market_inferred=summary.market.inferred,
         source=summary.source,
         loaded_from=", ".join(_origin(bars, symbol, timeframe).sources),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ktrdr_engine.bars.market import infer_market
 from ktrdr_engine.datasets.adjustments import Rescaled, find_rescaled
 from ktrdr_engine.datasets.merging import Merge, merge
 from ktrdr_engine.datasets.origin import Origin
@@ -92,6 +93,8 @@ class Load:
             merged = self._merged(fresh)
             self._keep(segment, merged)
             self._report(number, segment, fresh, merged)
+        if self._set_market():
+            self._write(self._origin)
 
     def _plan(self) -> list[Span]:
         """Return the segments; what an earlier load had from this source is not asked for again."""
@@ -149,9 +152,14 @@ class Load:
         if merged is not None:
             self._series = merged.series
         origin = self._origin.after(source.label, segment if source.by_time else None)
+        is_new = self._set_market()
         if changed:
             self._keep_previous()
-        if self._series is not None and (changed or (source.by_time and origin != self._origin)):
+        if changed or is_new or (source.by_time and origin != self._origin):
+            self._write(origin)
+
+    def _write(self, origin: Origin) -> None:
+        if self._series is not None:
             self._job.file.write(self._series, origin)
             self._origin = origin
             self._tally.is_written = True
@@ -163,6 +171,16 @@ class Load:
         if tally.bars_before and not tally.is_kept and not goes_on:
             path = job.bars.path(job.symbol, job.timeframe)
             tally.is_kept = job.file.keep(path, why=f"replaced by a load from {job.source.label}") is not None
+
+    def _set_market(self) -> bool:
+        """Give the bars their market, as far as it is known by now; return whether it was said and is new."""
+        if self._series is None:
+            return False
+        before = self._series.market
+        said = self._job.market or self._job.source.market
+        market = said or infer_market(self._series.timestamp, self._series.timeframe)
+        self._series = replace(self._series, market=market)
+        return said is not None and (before != said or before.inferred)
 
     def _report(self, number: int, segment: Span, fresh: BarSeries | None, merged: Merge | None) -> None:
         first, last = (int(fresh.timestamp[0]), int(fresh.timestamp[-1])) if fresh is not None else segment

@@ -28,6 +28,9 @@ ImportPath = Annotated[str | None, Field(description="For file: its name in KTRD
 FileFormat = Annotated[str | None, Field(description="If asked: columns in order, decimal_comma, no_volume")]
 DateFormat = Annotated[str | None, Field(description="If asked for: DD/MM/YYYY")]
 FileZone = Annotated[str | None, Field(description="Of local times in it: Europe/Berlin")]
+MarketName = Annotated[
+    str | None, Field(max_length=80, description="us_equity, fx, crypto, utc or equity:<IANA zone>; omit to infer")
+]
 OnConflict = Annotated[Literal["keep", "replace"], Field(description="Which bars win where they differ")]
 
 
@@ -45,6 +48,7 @@ class LoadRequest(OperationRequest):
     format: FileFormat = None
     date_format: DateFormat = None
     timezone: FileZone = None
+    market: MarketName = None
     on_conflict: OnConflict = "keep"
 
     @classmethod
@@ -61,7 +65,8 @@ class LoadRequest(OperationRequest):
 class DatasetRow(BaseModel):
     """One dataset in a list; a file that cannot be used has a `problem` and hardly anything else.
 
-    `source` is user or shipped; `loaded_from` is where the bars came from, as far as a load has told.
+    `source` is user or shipped; `loaded_from` is where the bars came from, as far as a load has told; `market_inferred`
+    says that nobody has told the market.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,6 +77,8 @@ class DatasetRow(BaseModel):
     first: str = ""
     last: str = ""
     gaps: int = 0
+    market: str = ""
+    market_inferred: bool = False
     source: str = ""
     loaded_from: str = ""
     problem: str | None = None
@@ -138,6 +145,8 @@ class LoadResults(BaseModel):
     replaced_bars: int
     first_bar: str | None
     last_bar: str | None
+    market: str | None
+    market_inferred: bool
     conflicts: int
     first_conflicts: tuple[Conflict, ...]
     gaps: int

@@ -70,6 +70,8 @@ def make_results(job: LoadJob, series: BarSeries | None, tally: Tally) -> LoadRe
         replaced_bars=tally.replaced,
         first_bar=None if first is None else format_stamp(first),
         last_bar=None if last is None else format_stamp(last),
+        market=None if series is None else series.market.name,
+        market_inferred=series is None or series.market.inferred,
         conflicts=tally.conflicts,
         first_conflicts=tally.first_conflicts,
         gaps=len(gaps),
@@ -108,6 +110,8 @@ def _notes(job: LoadJob, first: int | None, last: int | None, tally: Tally) -> I
             f"{tally.left_out} bars that were there are of another adjustment and outside of what was loaded: they "
             "were left out. Load the whole range to have them again."
         )
+    if job.market and first is not None and (told := job.source.market) and told != job.market:
+        yield f"{job.source.label} says these bars are of {told.name}; they were kept as {job.market.name}."
     if tally.conflicts:
         yield _which_wins(job, tally.conflicts)
     if tally.skipped:

@@ -14,6 +14,7 @@ from ktrdr_engine.datasets.models import (
     FromDate,
     ImportPath,
     LoadRequest,
+    MarketName,
     OnConflict,
     SourceName,
     SourceSymbol,
@@ -54,6 +55,7 @@ def _load_data(application: Application) -> StrictTool:
         format: FileFormat = None,
         date_format: DateFormat = None,
         timezone: FileZone = None,
+        market: MarketName = None,
         on_conflict: OnConflict = "keep",
         idempotency_key: IdempotencyKey = None,
     ) -> Annotated[CallToolResult, StartedReply]:
@@ -73,6 +75,7 @@ def _load_data(application: Application) -> StrictTool:
                 "format": format,
                 "date_format": date_format,
                 "timezone": timezone,
+                "market": market,
                 "on_conflict": on_conflict,
             }
         )

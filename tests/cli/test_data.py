@@ -81,3 +81,13 @@ def test_a_file_that_cannot_be_used_is_listed_with_its_problem(ktrdr: Run, home:
     assert row.keys() == {"symbol", "timeframe", "problem"}
     assert "MINE_1h.csv" in row["problem"]
     assert "CANNOT BE USED" in ktrdr("data").stdout
+
+
+def test_the_terminal_shows_and_says_a_market(ktrdr: Run, home: Path) -> None:
+    assert ktrdr("data", "market", "EURUSD", "1h", "--json").json == {"market": "fx", "market_inferred": False}
+    assert "utc" in ktrdr("data", "market", "EURUSD", "1h", "utc").stdout
+    assert ktrdr("data", "market", "EURUSD", "1h", "--json").json["market"] == "utc"
+    assert "utc" in ktrdr("data", "show", "EURUSD", "1h").stdout
+    refused = ktrdr("data", "market", "EURUSD", "1h", "equity:Asia/Tokio")
+    assert refused.code == 2
+    assert "equity:Asia/Tokyo" in refused.stderr

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ktrdr_engine.bars.market import CRYPTO
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.datasets.models import LoadRequest
 from ktrdr_engine.datasets.sources.asking import NotNow, ask_again
@@ -64,6 +65,7 @@ class ExchangeSource:
 
     by_time = True
     adjusts = False
+    market = CRYPTO
 
     def __init__(self, request: LoadRequest, timeframe: Timeframe, name: str, make: MakeExchange) -> None:
         self.label = f"ccxt:{name} {request.symbol}"

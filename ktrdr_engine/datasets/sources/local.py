@@ -14,6 +14,7 @@ from ktrdr_engine.datasets.spans import Span
 from ktrdr_engine.errors import DataError
 
 if TYPE_CHECKING:
+    from ktrdr_engine.bars.market import Market
     from ktrdr_engine.bars.series import BarSeries
 
 _LEAST_BARS = 50_000
@@ -69,6 +70,11 @@ class LocalSource:
         series = self._series(heed)
         first, end = _rows(series, segment)
         return series.between(first, end) if end > first else None
+
+    @property
+    def market(self) -> Market | None:
+        """Return the market the bars were made by; a file as such tells none."""
+        return None if self._kept is None or self._kept.market.inferred else self._kept.market
 
     def close(self) -> None:
         """Do nothing."""

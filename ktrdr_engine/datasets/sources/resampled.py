@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.bars.days import bar_spans
 from ktrdr_engine.bars.resampling import resample
 from ktrdr_engine.bars.timeframe import Timeframe, parse_timeframe
+from ktrdr_engine.datasets.markets import known_market
 from ktrdr_engine.datasets.models import LoadRequest
 from ktrdr_engine.datasets.sources.local import LocalBars, LocalSource
 from ktrdr_engine.errors import DataError
 
 if TYPE_CHECKING:
+    from ktrdr_engine.bars.market import Market
     from ktrdr_engine.bars.series import BarSeries
     from ktrdr_engine.bars.store import BarStore
 
@@ -35,19 +39,27 @@ def resampled_source(request: LoadRequest, timeframe: Timeframe, asked: str, bar
             details={"field": "source", "value": request.source, "known": there},
         )
     note = f"A first or last {timeframe} bar that the shorter bars do not reach the end of is left out."
+    market = known_market(request, timeframe, bars)
     return LocalSource(
         f"resample {symbol} {known[-1]}",
-        lambda heed: LocalBars(_finished(bars, symbol, known[-1], timeframe), (note,)),
+        lambda _: LocalBars(_finished(bars, symbol, known[-1], timeframe, market), (note,)),
     )
 
 
-def _finished(bars: BarStore, symbol: str, shorter: Timeframe, timeframe: Timeframe) -> BarSeries:
-    """Return the longer bars without a first or last one that more of the shorter bars would still change."""
+def _finished(
+    bars: BarStore, symbol: str, shorter: Timeframe, timeframe: Timeframe, market: Market | None
+) -> BarSeries:
+    """Return the longer bars without a first or last one that more of the shorter bars would still change.
+
+    Their days are those of `market`, else of the shorter bars' own; from then on that is a fact of the longer bars.
+    """
     series = bars.load(symbol, shorter)
+    series = replace(series, market=replace(market or series.market, inferred=False))
     longer = resample(series, timeframe)
-    begin, end = int(series.timestamp[0]), int(series.timestamp[-1]) + shorter.nanoseconds
-    first = 0 if begin == int(longer.timestamp[0]) else 1
-    last = len(longer) if end >= int(longer.timestamp[-1]) + timeframe.nanoseconds else len(longer) - 1
+    own, whole = (bar_spans(one.timestamp, one.timeframe, one.market) for one in (series, longer))
+    begin, end = int(own.opens[0]), int(own.closes[-1])
+    first = 0 if begin <= int(whole.opens[0]) else 1
+    last = len(longer) if end >= int(whole.closes[-1]) else len(longer) - 1
     if first >= last:
         raise DataError(
             f"The {shorter} bars of {symbol}, {format_stamp(begin)} to {format_stamp(end)}, do not fill one "

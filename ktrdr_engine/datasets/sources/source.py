@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from ktrdr_engine.datasets.spans import Span
 
 if TYPE_CHECKING:
+    from ktrdr_engine.bars.market import Market
     from ktrdr_engine.bars.series import BarSeries
 
 Heed = Callable[[str], None]
@@ -22,6 +23,7 @@ class Source(Protocol):
         by_time: Whether spans it was asked about need not be asked about again.
         adjusts: Whether it rewrites old prices after dividends and splits, so that old and new ones do not mix.
         notes: What a reader of its bars should know.
+        market: Whose bars they are, as far as the source tells; known once bars have been fetched.
     """
 
     @property
@@ -42,6 +44,11 @@ class Source(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what to know."""
+        ...
+
+    @property
+    def market(self) -> Market | None:
+        """Return the market, None: the source does not tell."""
         ...
 
     def plan(self, asked: Span, heed: Heed) -> list[Span]:

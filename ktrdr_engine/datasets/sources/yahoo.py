@@ -6,11 +6,14 @@ each. Daily bars are stamped with their date, midnight UTC.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ktrdr_engine.bars.market import CRYPTO, FX, US_EQUITY, Market, parse_market
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.datasets.models import LoadRequest
 from ktrdr_engine.datasets.sources.asking import NotNow, ask_again
@@ -36,6 +39,9 @@ _DAYS_AT_ONCE = {
 """Timeframes Yahoo has, and the days asked for in one request; it gives 1m bars for 8 days at most."""
 _COLUMNS = ("Open", "High", "Low", "Close", "Volume")
 _ADJUSTED = "Yahoo's prices are adjusted for splits and dividends (auto_adjust): a later one changes older bars."
+_MARKETS = {"CURRENCY": FX, "CRYPTOCURRENCY": CRYPTO}
+_LISTED = ("EQUITY", "ETF", "INDEX")
+"""What is traded in the sessions of an exchange, in Yahoo's words."""
 _SECONDS = 30
 _NOTHING_THERE = "Data doesn't exist for startDate"
 """How Yahoo begins to say that the symbol is known but had no trade in the range."""
@@ -69,6 +75,7 @@ class YahooSource:
         self._timeframe = timeframe
         self._session = session
         self._filter = CandleFilter()
+        self.market: Market | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -106,7 +113,9 @@ class YahooSource:
         yfinance.data.YfData.cache_get.cache_clear()
         ticker = yfinance.Ticker(self._request.stored_symbol, session=self._session)
         try:
-            return self._candles(self._history(ticker, segment), segment)
+            candles = self._candles(self._history(ticker, segment), segment)
+            self.market = _market_of(ticker.get_history_metadata())
+            return candles
         except YFTzMissingError:
             raise self._refused("unknown symbol") from None
         except YFPricesMissingError as error:
@@ -155,6 +164,18 @@ class YahooSource:
             "dates; Yahoo keeps 1m bars for 30 days, 5m to 30m for 60 days, 1h for 730 days.",
             details={"field": "symbol", "value": self._request.symbol},
         )
+
+
+def _market_of(metadata: Mapping[str, Any]) -> Market | None:
+    """Return the market Yahoo's words about an instrument mean; None for futures, funds and what else it may have."""
+    kind, zone = metadata.get("instrumentType"), metadata.get("exchangeTimezoneName")
+    if kind in _MARKETS:
+        return _MARKETS[kind]
+    if kind not in _LISTED or zone is None:
+        return None
+    with contextlib.suppress(DataError):  # a zone that this computer does not know
+        return US_EQUITY if zone == US_EQUITY.zone else parse_market(f"equity:{zone}")
+    return None
 
 
 def _one_line(error: Exception) -> str:
