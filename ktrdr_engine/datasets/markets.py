@@ -34,7 +34,7 @@ def known_market(request: LoadRequest, timeframe: Timeframe, bars: BarStore) -> 
     if asked is not None and asked != there and request.on_conflict == "keep":
         raise InvalidRequest(
             f"market {asked.name!r}: the {symbol} {timeframe} bars there are of {there.name!r}, and bars of two do not "
-            f"mix. Leave market out to go on with {there.name!r}; on_conflict='replace' and a load of the whole range, or "
+            f"mix. Leave market out to go on with {there.name!r}; on_conflict='replace' with the whole range, or "
             f"`ktrdr data market {symbol} {timeframe} {asked.name}`, corrects what was said.",
             details={"field": "market", "value": asked.name, "known": [there.name]},
         )

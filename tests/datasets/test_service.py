@@ -333,6 +333,7 @@ async def test_the_metadata_say_what_was_understood(lab: Lab) -> None:
         "format": None,
         "date_format": None,
         "timezone": None,
+        "market": None,
         "on_conflict": "keep",
         "stored_symbol": "BTC-USDT",
     }

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ktrdr_engine.bars.checks import diagnose, find_unsound
 from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.bars.days import DAY_NS
+from ktrdr_engine.bars.local_dates import at_their_dates, side_by_weekday, side_of_midnights
 from ktrdr_engine.bars.rounding import mend_rounding, mended_note
 from ktrdr_engine.bars.series import PRICE_COLUMNS, BarSeries
 from ktrdr_engine.bars.timeframe import Timeframe
@@ -22,7 +24,7 @@ from ktrdr_engine.datasets.importing.stamps import BAD
 from ktrdr_engine.datasets.importing.zones import to_utc, zones_repeating
 from ktrdr_engine.errors import DataError
 
-_DAY = 86_400 * 1_000_000_000
+_SECOND = 1_000_000_000
 _OUT_OF_PLACE = "Correct the row or remove it"
 
 
@@ -61,6 +63,8 @@ def assemble(rows: Rows, symbol: str, timeframe: Timeframe, options: FileOptions
         if mended := mend_rounding(kept.prices):
             notes.append(mended_note(mended))
         _check(kept, problems)
+        if timeframe.nanoseconds >= DAY_NS:
+            kept = _dated(kept, rows, options, notes)
     problems.raise_if_any()
     notes += _column_notes(rows)
     columns = {"timestamp": kept.stamps, **dict(zip(PRICE_COLUMNS, kept.prices, strict=True))}
@@ -202,6 +206,22 @@ def _shifted(kept: _Kept, options: FileOptions, problems: Problems, notes: list[
     return kept._replace(stamps=stamps).take(np.flatnonzero(~np.isin(np.arange(len(stamps)), skipped)))
 
 
+def _dated(kept: _Kept, rows: Rows, options: FileOptions, notes: list[str]) -> _Kept:
+    """Return daily and weekly bars that are stamped at local midnights with their dates."""
+    side = rows.stamps.midnights
+    if options.zone is not None and not rows.stamps.zoned.any():
+        local = rows.stamps.local[rows.stamps.local != BAD]
+        side = side_of_midnights(local, (np.sort(local) - to_utc(np.sort(local), options.zone).stamps) // _SECOND)
+    side = side or side_by_weekday(kept.stamps)
+    if not side:
+        return kept
+    notes.append(
+        f"Its times are midnights {'east' if side > 0 else 'west'} of Greenwich: each bar is taken for its local date "
+        "and stamped at midnight UTC."
+    )
+    return kept._replace(stamps=at_their_dates(kept.stamps, side))
+
+
 def _once(kept: _Kept, options: FileOptions, problems: Problems, notes: list[str]) -> _Kept:
     """Return each time once; a time that stands twice with other prices is a problem."""
     second = np.flatnonzero(np.diff(kept.stamps) == 0) + 1
@@ -248,7 +268,7 @@ def _clock_note(rows: Rows, options: FileOptions) -> str:
         return ""
     if options.zone is not None:
         return f"times without a zone are those of {options.zone_name}, turned into UTC"
-    if not (rows.stamps.local[rows.stamps.local != BAD] % _DAY).any():
+    if not (rows.stamps.local[rows.stamps.local != BAD] % DAY_NS).any():
         return ""  # dates alone
     return "times without a zone are taken as UTC" + (
         f", though here they are {rows.clock}; timezone=... turns them into UTC" if rows.clock else ""

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from ktrdr_engine.bars.local_dates import Side, side_of_midnights
 from ktrdr_engine.datasets.importing.arrays import as_numpy
 from ktrdr_engine.datasets.importing.columns import find_columns
 from ktrdr_engine.datasets.importing.numerals import NumberColumn, Numbers, find_marks, settle_mark
@@ -116,7 +117,15 @@ def _typed_stamps(column: pa.ChunkedArray, source: str) -> Stamps:
     except pa.ArrowInvalid:
         raise DataError(f"{source}: a time is outside the years 1678 to 2261. Correct it.") from None
     local = as_numpy(pc.fill_null(local, BAD).combine_chunks())
-    return Stamps(local, np.full(len(local), zone is not None), {}, str(column.type))
+    return Stamps(local, np.full(len(local), zone is not None), {}, str(column.type), _midnights(column, zone, local))
+
+
+def _midnights(column: pa.ChunkedArray, zone: str | None, stamps: NDArray[np.int64]) -> Side:
+    if zone is None:
+        return 0
+    filled = pc.local_timestamp(column.drop_null())
+    local = as_numpy(pc.cast(pc.cast(filled, pa.timestamp("ns")), pa.int64()).combine_chunks())
+    return side_of_midnights(local, (local - stamps[stamps != BAD]) // 1_000_000_000)
 
 
 def _counted_stamps(column: pa.ChunkedArray, source: str, options: FileOptions) -> Stamps:

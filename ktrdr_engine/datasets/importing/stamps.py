@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.bars.local_dates import Side, side_of_midnights
 from ktrdr_engine.datasets.importing.arrays import as_numpy, characters
 from ktrdr_engine.datasets.importing.options import EXCEL, UNITS, FileOptions
 from ktrdr_engine.datasets.importing.patterns import MONTHS, NAIVE, Pattern, parse_zone, patterns
@@ -46,12 +47,14 @@ class Stamps(NamedTuple):
         zoned: Which had a zone.
         texts: Of the first that could not be read, by position.
         title: How they were written.
+        midnights: Of which side of Greenwich all are midnights by their own clock; 0: they are not, or are UTC's.
     """
 
     local: NDArray[np.int64]
     zoned: NDArray[np.bool_]
     texts: dict[int, str]
     title: str
+    midnights: Side = 0
 
 
 class StampColumn:
@@ -110,7 +113,9 @@ class StampColumn:
                 raise self._ambiguous(best, int(differs.argmax()), int(parsed.local[differs.argmax()]), other, local)
         zoned = parsed.offset != NAIVE
         shift = np.where(zoned, parsed.offset, 0).astype(np.int64) * 1_000_000_000
-        return Stamps(np.where(parsed.local == BAD, BAD, parsed.local - shift), zoned, best.texts, best.shown)
+        read = parsed.local != BAD
+        midnights = side_of_midnights(parsed.local[read], parsed.offset[read]) if zoned[read].all() else 0
+        return Stamps(np.where(read, parsed.local - shift, BAD), zoned, best.texts, best.shown, midnights)
 
     def _unknown(self, filled: Sequence[str], options: FileOptions) -> DataError:
         seen = repr(filled[0]) if filled else "empty"
