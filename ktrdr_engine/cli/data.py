@@ -60,6 +60,8 @@ def show_one(settings: Settings, symbol: str, timeframe: str, *, as_json: bool) 
     if gaps := card["longest_gaps"]:
         rows = ([gap["first"], gap["last"], str(gap["bars"])] for gap in gaps)
         console.print(listing("longest gaps", ("first missing", "last missing", "bars"), rows))
+    if spikes := card["spikes"]:
+        console.print(listing("jumps to check", ("bar",), ([words] for words in spikes)))
     spans = [(label, *span) for label, covered in card["covered"].items() for span in covered]
     if spans:
         console.print(listing("asked for already", ("source", "from", "to"), spans))

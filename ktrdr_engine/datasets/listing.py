@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.files import read_notes
+from ktrdr_engine.bars.spikes import find_spikes
 from ktrdr_engine.catalog import row_or_problem
 from ktrdr_engine.datasets.gaps import find_gaps
 from ktrdr_engine.datasets.models import DatasetPage, DatasetRow
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ktrdr_engine.bars.store import BarStore
 
 _GAPS = 20
+_SPIKES = 20
 
 
 def dataset_page(bars: BarStore, limit: int = 100, offset: int = 0) -> DatasetPage:
@@ -52,7 +54,7 @@ def dataset_row(bars: BarStore, symbol: str, timeframe: str) -> DatasetRow:
 
 
 def dataset_card(bars: BarStore, symbol: str, timeframe: str) -> dict[str, Any]:
-    """Return all that is known of a dataset, JSON-ready: the gaps, the longest first, and what each source covered.
+    """Return all that is known of a dataset, JSON-ready: gaps, the longest first, spikes, and what each source covered.
 
     Raises:
         DataError: It is unknown, or its file breaks a rule.
@@ -65,6 +67,7 @@ def dataset_card(bars: BarStore, symbol: str, timeframe: str) -> dict[str, Any]:
         "sha256": series.sha256(),
         "missing_bars": sum(gap.bars for gap in gaps),
         "longest_gaps": [gap_row(gap).model_dump() for gap in gaps[:_GAPS]],
+        "spikes": [spike.words for spike in find_spikes(series)[:_SPIKES]],
         "covered": {
             label: [[format_stamp(span.first), format_stamp(span.last)] for span in spans]
             for label, spans in _origin(bars, symbol, timeframe).covered.items()

@@ -185,7 +185,7 @@ class Load:
     def _report(self, number: int, segment: Span, fresh: BarSeries | None, merged: Merge | None) -> None:
         first, last = (int(fresh.timestamp[0]), int(fresh.timestamp[-1])) if fresh is not None else segment
         new, conflicts = (merged.new, merged.conflicts) if merged else (0, 0)
-        self._tally.add(merged, replaced=conflicts if self._job.replace else 0)
+        self._tally.add(merged, fresh, replaced=conflicts if self._job.replace else 0)
         status = "empty" if fresh is None else "merged" if new or (conflicts and self._job.replace) else "nothing new"
         self._bridge.report_segment(
             number,

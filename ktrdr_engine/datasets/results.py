@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.bars.spikes import find_spikes, spikes_note
 from ktrdr_engine.datasets.gaps import Gap, find_gaps
 from ktrdr_engine.datasets.models import Conflict, GapRow, LoadProvenance, LoadResults
-from ktrdr_engine.datasets.spans import ALWAYS
+from ktrdr_engine.datasets.spans import ALWAYS, Span
 
 if TYPE_CHECKING:
     from ktrdr_engine.bars.series import BarSeries
@@ -24,7 +27,8 @@ _WEEK = 7 * 86_400 * 1_000_000_000
 class Tally:
     """What a load has done so far; `skipped`: an earlier one had loaded a part. Counts are of bars, or say of what.
 
-    `left_out`: bars of another adjustment that were there and that this load does not bring.
+    `left_out`: bars of another adjustment that were there and that this load does not bring; `brought`: from the first
+    to the last bar that came.
     """
 
     sha256_before: str | None = None
@@ -34,6 +38,7 @@ class Tally:
     is_kept: bool = False
     skipped: bool = False
     left_out: int = 0
+    brought: Span | None = None
     segments: int = 0
     segments_done: int = 0
     new: int = 0
@@ -46,9 +51,13 @@ class Tally:
         self.sha256_before, self.bars_before = there.sha256(), len(there)
         self.was_shipped = job.bars.summary(job.symbol, job.timeframe).source == "shipped"
 
-    def add(self, merged: Merge | None, *, replaced: int) -> None:
+    def add(self, merged: Merge | None, fresh: BarSeries | None, *, replaced: int) -> None:
         """Count a segment that is in."""
         self.segments_done += 1
+        if fresh is not None:
+            first, last = int(fresh.timestamp[0]), int(fresh.timestamp[-1])
+            so_far = self.brought or Span(first, last)
+            self.brought = Span(min(so_far.first, first), max(so_far.last, last))
         if merged is not None:
             self.new += merged.new
             self.replaced += replaced
@@ -79,7 +88,7 @@ def make_results(job: LoadJob, series: BarSeries | None, tally: Tally) -> LoadRe
         longest_gaps=tuple(gap_row(gap) for gap in sorted(gaps, key=lambda gap: -gap.bars)[:_SHOWN]),
         segments=tally.segments,
         segments_done=tally.segments_done,
-        notes=tuple(_notes(job, first, last, tally)),
+        notes=(*_spike_notes(series, tally), *_notes(job, first, last, tally)),
         provenance=LoadProvenance(
             sha256_before=tally.sha256_before, sha256_after=None if series is None else series.sha256()
         ),
@@ -89,6 +98,17 @@ def make_results(job: LoadJob, series: BarSeries | None, tally: Tally) -> LoadRe
 def gap_row(gap: Gap) -> GapRow:
     """Return a gap as clients read it."""
     return GapRow(first=format_stamp(gap.first), last=format_stamp(gap.last), bars=gap.bars)
+
+
+def _spike_notes(series: BarSeries | None, tally: Tally) -> Iterator[str]:
+    """Warn of jumps into, within and out of the bars this load has brought."""
+    if series is None or tally.brought is None:
+        return
+    first, last = tally.brought
+    after = int(np.searchsorted(series.timestamp, last, "right"))
+    found = [spike for spike in find_spikes(series) if spike.timestamp >= first and spike.row <= after + 1]
+    if note := spikes_note(found):
+        yield note
 
 
 def _notes(job: LoadJob, first: int | None, last: int | None, tally: Tally) -> Iterator[str]:

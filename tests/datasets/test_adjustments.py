@@ -12,6 +12,7 @@ from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.splits import split_ratio
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.datasets.adjustments import find_rescaled
+from ktrdr_engine.datasets.listing import dataset_card
 from tests.datasets.conftest import Lab
 from tests.datasets.prices import DAY, MONDAY, csv, put
 
@@ -139,3 +140,15 @@ async def test_replaced_as_a_whole_the_former_bars_are_in_the_trash(lab: Lab) ->
 )
 def test_a_factor_is_explained_by_a_ratio(factor: float, ratio: str | None) -> None:
     assert split_ratio(factor, tolerance=0.02) == ratio
+
+
+async def test_a_jump_where_two_adjustments_meet_is_loaded_with_a_warning_and_shown(lab: Lab) -> None:
+    series = walk(260)
+    await lab.loaded(timeframe="1d", path=put(lab.home, csv(series.between(0, 120))))
+    later = times(series, 0.1, decimals=4).between(120, 260)
+    results = await lab.loaded(timeframe="1d", path=put(lab.home, csv(later)))
+    assert results["bars"] == 260
+    (warning,) = [note for note in results["notes"] if note.startswith("Warning")]
+    assert "row 121" in warning
+    assert "10:1" in warning
+    assert len(dataset_card(lab.bars, "TEST", "1d")["spikes"]) == 1
