@@ -47,11 +47,13 @@ async def _serve(server: MCPServer[Application]) -> None:
     if sys.platform == "win32":
         await server.run_stdio_async()
         return
-    from ktrdr_mcp.pipes import LinesIn, LinesOut, take_standard_streams
+    from ktrdr_mcp.pipes import LinesIn, LinesOut, MessagesIn, take_standard_streams
 
     wire_in, wire_out = take_standard_streams()
     # Files, to the SDK, which takes lines from one and writes and flushes the other.
-    files = cast("AsyncFile[str]", LinesIn(wire_in)), cast("AsyncFile[str]", LinesOut(wire_out))
+    answers = LinesOut(wire_out)
+    messages = MessagesIn(LinesIn(wire_in), answers)
+    files = cast("AsyncFile[str]", messages), cast("AsyncFile[str]", answers)
     # Its own client in memory reaches past the missing public name in the same way.
     lowlevel = server._lowlevel_server
     async with stdio_server(*files) as (incoming, outgoing):

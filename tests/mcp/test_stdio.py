@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -183,3 +184,37 @@ def test_options_are_explained_and_unknown_ones_refused(
     assert ended.value.code == code
     shown = capsys.readouterr()
     assert "ktrdr-mcp" in shown.out + shown.err
+
+
+NOT_JSON_RPC = [
+    rb'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"validate_strategy","arguments":{"yaml":"\ud83d"}}}',
+    b'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"x":"caf\xe9"}}',
+    b'{"jsonrpc":"2.0","id":7,"method":"ping"\xff}',
+    b'{"jsonrpc":"2.0","id":7,"method":"pi',
+    b'[{"jsonrpc":"2.0","id":7,"method":"ping"}]',
+    b"7",
+    b"null",
+    b'"ping"',
+    b"{}",
+    b"GET / HTTP/1.1",
+    b"\x00",
+    b"[" * 5_000,
+    b'{"jsonrpc":"1.0","id":7,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":{},"method":"ping"}',
+]
+
+
+def test_a_line_that_is_no_message_is_answered_at_once_and_the_next_is_served(tmp_path: Path) -> None:
+    with server(REAL, tmp_path) as wire:
+        wire.greet()
+        assert wire.process.stdin is not None
+        for line in NOT_JSON_RPC:
+            os.write(wire.process.stdin.fileno(), line + b"\n\n")
+            answer = wire.receive()
+            assert (answer["id"], answer["error"]["code"]) == (None, -32700), line
+        assert wire.ask("ping") == {}
+        # What JSON does not know and the SDK takes is answered under its own id.
+        wire.send(
+            '{"jsonrpc":"2.0","id":"n","method":"tools/call","params":{"name":"list_models","arguments":{"limit":NaN}}}'
+        )
+        assert wire.receive()["id"] == "n"
