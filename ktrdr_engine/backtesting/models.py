@@ -33,6 +33,8 @@ CostRate = Annotated[
 DEFAULT_CAPITAL = 100_000.0
 DEFAULT_COMMISSION = 0.001
 DEFAULT_SLIPPAGE = 0.001
+_IMPLAUSIBLE = 0.02
+"""A cost per fill that no market charges: whoever writes more has most likely written percent."""
 _RATE_HINT = "a fraction per fill: 0.001 means 0.1 %"
 
 
@@ -64,6 +66,15 @@ class BacktestRequest(OperationRequest):
             InvalidRequest: A date cannot be read, or the end is before the start.
         """
         return parse_range(self.start_date, self.end_date)
+
+
+def cost_doubts(commission: float, slippage: float) -> list[str]:
+    """Return a sentence for each cost that was most likely meant in percent: it is taken as it is, and questioned."""
+    return [
+        f"{name} {rate:g} is {rate * 100:g} % of each fill; {rate / 100:g} is {rate:g} %. Was that meant?"
+        for name, rate in (("commission", commission), ("slippage", slippage))
+        if rate > _IMPLAUSIBLE
+    ]
 
 
 class ModelRelation(StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine import __version__
-from ktrdr_engine.backtesting.models import BacktestResults
+from ktrdr_engine.backtesting.models import BacktestResults, cost_doubts
 from ktrdr_engine.backtesting.nearest_rule import nearest_rule
 from ktrdr_engine.backtesting.progress_bridge import SIDES
 from ktrdr_engine.backtesting.standstill import standstill
@@ -45,6 +45,7 @@ def make_results(
     )
     numbers = {field.name: getattr(performance, field.name) for field in fields(performance)}
     numbers["notes"] = (
+        *cost_doubts(rules.commission, rules.slippage),
         *explain(simulation, decisions, rules),
         *nearest_rule(job, simulation),
         *standstill(series, decisions, simulation),

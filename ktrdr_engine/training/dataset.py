@@ -120,7 +120,7 @@ def parted_rows(
 def _features(plan: FeaturePlan, market: Market, since: int | None) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the features of all bars, and which bars have all of them and are not before `since`."""
     features = build_features(plan, market.base, market.higher).values
-    has_features: NDArray[np.bool_] = np.isfinite(features).all(axis=1)
+    has_features: NDArray[np.bool_] = np.asarray(np.isfinite(features).all(axis=1))
     if since is not None:
         has_features &= market.base.timestamp >= since
     return features, has_features
