@@ -137,7 +137,8 @@ class Catalog:
 
     def _nearest(self, name: str) -> str | None:
         """Return the file's name that was probably meant, with a leading `<kind>/` where `name` has one."""
-        hits = nearest(self.bare(name), {self._without_suffix(known) for known in self.names()}, limit=1)
+        bare = self._without_suffix(name.removeprefix(f"{self.kind}/"))
+        hits = nearest(bare, {self._without_suffix(known) for known in self.names()}, limit=1)
         folder = f"{self.kind}/" if name.startswith(f"{self.kind}/") else ""
         file = next((known for known in self.names() if hits and self._without_suffix(known) == hits[0]), None)
         return f"{folder}{file}" if file else None
@@ -184,7 +185,7 @@ class Catalog:
             raise self.error(
                 f"{name!r} is not a name inside {self.kind}/: give the bare file name, without folders or '..'."
                 f"{self._suggestion(Path(inner).name)}",
-                details={"name": name},
+                details={"name": name, "nearest": self._nearest(Path(inner.replace("\\", "/")).name)},
             )
         return inner
 

@@ -38,6 +38,9 @@ from typing import Any, ClassVar, Final
 _NAMED: Final = 40
 """Known words a repair lists: all types of indicators, but not all sets of a strategy that has a hundred."""
 
+_BEGINNING: Final = 3
+"""Letters of a word that is taken for the beginning of a known one."""
+
 
 class KtrdrError(Exception):
     """The root of the tree.
@@ -198,9 +201,15 @@ def about(field: str, value: str | None) -> Iterator[None]:
 
 
 def nearest(word: str, known: Iterable[str], *, limit: int = 3, cutoff: float = 0.6) -> list[str]:
-    """Return up to `limit` known words at least `cutoff` alike (1: the same), best first, case ignored."""
+    """Return up to `limit` known words at least `cutoff` alike (1: the same), best first, case ignored.
+
+    Where none is, those that begin with it: `rsi` for `rsi_mean_reversion`.
+    """
     by_folded = {name.casefold(): name for name in known}
-    return [by_folded[hit] for hit in difflib.get_close_matches(word.casefold(), by_folded, n=limit, cutoff=cutoff)]
+    folded = word.casefold()
+    hits = difflib.get_close_matches(folded, by_folded, n=limit, cutoff=cutoff)
+    begun = [name for name in by_folded if len(folded) >= _BEGINNING and name.startswith(folded)] if not hits else []
+    return [by_folded[hit] for hit in hits or begun[:limit]]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

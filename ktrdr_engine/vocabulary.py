@@ -171,6 +171,86 @@ _CALLED_HERE: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Other names of our arguments."""
 
+_INDICATORS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("bollinger", "bollinger_bands", "bollingerbands", "bb", "bband"), "bbands"),
+        **dict.fromkeys(("bbw", "bb_width", "bandwidth"), "bollingerbandwidth"),
+        **dict.fromkeys(("stoch", "slow_stochastic", "kd"), "stochastic"),
+        **dict.fromkeys(("willr", "williams", "williams_r", "williams_percent_r"), "williamsr"),
+        **dict.fromkeys(("sar", "psar", "parabolic_sar"), "parabolicsar"),
+        **dict.fromkeys(("mom",), "momentum"),
+        **dict.fromkeys(("ad", "adl", "accumulation_distribution"), "adline"),
+        **dict.fromkeys(("kc", "keltner", "keltner_channels"), "keltnerchannels"),
+        **dict.fromkeys(("dc", "donchian", "donchian_channels"), "donchianchannels"),
+        **dict.fromkeys(("squeeze", "ttm_squeeze"), "squeezeintensity"),
+        **dict.fromkeys(("fisher", "fisher_transform"), "fishertransform"),
+        **dict.fromkeys(("relative_volume", "rvol", "volume_ratio"), "volumeratio"),
+        **dict.fromkeys(("dmi", "di", "plus_di", "minus_di"), "adx"),
+        **dict.fromkeys(("natr", "true_range", "tr"), "atr"),
+        **dict.fromkeys(("rate_of_change",), "roc"),
+    }
+)
+"""Other names of indicators, and of what is an output of one."""
+
+_OTHER_INDICATORS: Final = frozenset(
+    (
+        "hma", "dema", "tema", "kama", "vwma", "zlema", "alma", "trima", "t3", "mama", "frama", "jma", "rma", "smma",
+        "stochrsi", "stoch_rsi", "ppo", "apo", "trix", "tsi", "kst", "dpo", "vortex", "chop", "choppiness", "uo",
+        "ultimate_oscillator", "cmo", "crsi", "connors_rsi", "elder_ray", "pivot", "pivot_points", "fibonacci",
+        "heikin_ashi", "renko", "linreg", "linear_regression", "stddev", "std", "zscore", "z_score", "volatility",
+        "garch", "beta", "correlation", "nvi", "pvi", "force_index", "eom", "vwap_bands", "volume_profile",
+    )
+)  # fmt: skip
+"""Indicators there are not; they must not be taken for others that are spelt alike."""
+
+_SOURCES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("yfinance", "yahoo_finance", "yf", "yahoo!"), "yahoo"),
+        **dict.fromkeys(("csv", "parquet", "local", "import", "upload", "disk"), "file"),
+        **{
+            name: f"ccxt:{name}"
+            for name in (
+                "binance", "binanceus", "kraken", "coinbase", "bybit", "okx", "kucoin", "bitstamp", "bitfinex", "gate",
+                "htx", "gemini", "bitget", "mexc", "bitmex", "deribit", "hyperliquid",
+            )
+        },
+    }
+)  # fmt: skip
+_OTHER_SOURCES: Final = frozenset(
+    (
+        "alpaca", "polygon", "massive", "alpha_vantage", "alphavantage", "stooq", "quandl", "nasdaq", "tiingo", "eodhd",
+        "iex", "finnhub", "twelvedata", "ib", "ibkr", "interactive_brokers", "oanda", "mt4", "mt5", "metatrader",
+        "dukascopy", "bloomberg", "refinitiv", "fmp", "databento", "tradingview",
+    )
+)  # fmt: skip
+
+_TOOLS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("backtest", "run_backtest", "create_backtest", "trigger_backtest"), "start_backtest"),
+        **dict.fromkeys(("train", "train_model", "run_training", "fit", "trigger_training"), "start_training"),
+        **dict.fromkeys(
+            ("import_data", "download_data", "fetch_data", "trigger_data_loading", "get_data", "get_market_data"),
+            "load_data",
+        ),
+        **dict.fromkeys(
+            ("get_status", "status", "get_results", "get_result", "get_backtest", "wait", "get_operation_status"),
+            "get_operation",
+        ),
+        **dict.fromkeys(("get_trades", "get_bars", "get_equity", "get_operation_metrics"), "get_metrics"),
+        **dict.fromkeys(("stop", "abort", "cancel_operation", "cancel_backtest", "kill"), "cancel"),
+        **dict.fromkeys(("get_available_symbols", "list_symbols", "list_data", "get_symbols"), "list_datasets"),
+        **dict.fromkeys(("create_strategy", "write_strategy", "update_strategy"), "save_strategy"),
+        **dict.fromkeys(("check_strategy", "lint_strategy"), "validate_strategy"),
+        **dict.fromkeys(("get_indicators", "list_indicators", "get_available_indicators"), "describe_indicators"),
+        **dict.fromkeys(("compare", "compare_backtests"), "compare_operations"),
+        **dict.fromkeys(("plot", "chart", "draw", "plot_equity"), "plot_operation"),
+        **dict.fromkeys(
+            ("delete", "remove", "restore", "undo", "trash", "delete_strategy", "delete_model", "delete_data"),
+            "manage_library",
+        ),
+    }
+)  # fmt: skip
+
 STRATEGY_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         path.rpartition(".")[2]: path
@@ -237,6 +317,43 @@ def unknown_argument(word: str, known: Iterable[str]) -> str:
     if path := STRATEGY_FIELDS.get(_spelt(word)):
         return f"It belongs to the strategy: set {path} there, and save it."
     return did_you_mean(word, names).strip() or "There are none: leave it out."
+
+
+def meant_indicator(word: str) -> str | None:
+    """Return the indicator that `word` is another name of."""
+    return _INDICATORS.get(_spelt(word.replace(" ", "_")))
+
+
+def unknown_indicator(word: str, known: Iterable[str]) -> str:
+    """Return what to do about an indicator that is none of `known`, as a sentence."""
+    names = list(known)
+    if meant := meant_indicator(word):
+        return f"Did you mean {meant!r}?"
+    if _spelt(word.replace(" ", "_")) in _OTHER_INDICATORS:
+        return f"It is not supported. Known: {', '.join(sorted(names))}."
+    return did_you_mean(word, names).strip()
+
+
+def meant_source(word: str) -> str | None:
+    """Return the source of prices that is meant by another name of it, or by that of an exchange."""
+    return _SOURCES.get(_spelt(word.replace(" ", "_")))
+
+
+def unknown_source(word: str, known: Iterable[str]) -> str:
+    """Return what to do about a source of prices that is none of `known`, as a sentence; `""` if nothing is to say."""
+    if meant := meant_source(word):
+        return f"Did you mean {meant!r}?"
+    if _spelt(word.replace(" ", "_")) in _OTHER_SOURCES:
+        return "It is not supported: save its prices as a file and load that, with source='file' and path."
+    names = list(known)
+    return did_you_mean(word, names).strip() if nearest(word, names) else ""
+
+
+def unknown_tool(word: str, known: Iterable[str]) -> str:
+    """Return what to do about a tool that is none of `known`, as a sentence."""
+    names = list(known)
+    meant = _TOOLS.get(_spelt(word))
+    return f"Did you mean {meant!r}?" if meant in names else did_you_mean(word[:60], names).strip()
 
 
 def _folded(word: str) -> str:

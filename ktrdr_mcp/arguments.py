@@ -18,7 +18,7 @@ from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
 from ktrdr_engine.errors import KtrdrError
-from ktrdr_engine.operations.mistakes import UNKNOWN, expected, mended, sentence, shown
+from ktrdr_engine.operations.mistakes import UNKNOWN, expected, fits, mended, sentence, shown
 from ktrdr_engine.vocabulary import called_here, unknown_argument
 from ktrdr_mcp.failures import crash_text, failure_text, repairs
 
@@ -98,11 +98,12 @@ class StrictTool(Tool):
         invalid = dict(self._invalid(arguments))
         told = [*self._unknown(unknown[:_UNKNOWN_SHOWN]), *invalid.values()]
         count = len(unknown) + len(invalid)
+        call = self._call(self._repaired(arguments, invalid)) if arguments else self.example
         return "\n".join(
             [
                 f"{self.name} was not run: {count} argument{'s' * (count != 1)} to repair.",
                 *(f"- {mistake}" for mistake in told),
-                f"Call it again, for example: {self._call(self._repaired(arguments, invalid))}",
+                f"Call it again, for example: {call}",
             ]
         )
 
@@ -130,15 +131,21 @@ class StrictTool(Tool):
         about = f": {schema['description']}" if "description" in schema else ""
         if error["type"] == "missing":
             return f"{name}: missing, expected {expected(schema)}{about}"
-        about = "" if error["type"] == "value_error" else about
-        return f"{name}={shown(value)}: {sentence({**error, 'input': value}, schema)}{about}."
+        told = sentence({**error, "input": value}, schema, about=schema.get("description", ""))
+        return f"{name}={shown(value)}: {told.removesuffix('.')}{'' if told.endswith('?') else '.'}"
 
     def _repaired(self, arguments: Mapping[str, Any], refused: Iterable[str]) -> dict[str, Any]:
         """Return the caller's own arguments, mended where that is safe, `UNKNOWN` where the caller has to say more."""
         given = {name: value for name, value in arguments.items() if name in self._properties}
         for name, value in arguments.items():
-            if name not in self._properties and (meant := called_here(name, self._properties)):
-                given.setdefault(meant, value)
+            if name in self._properties:
+                continue
+            single = name.removesuffix("s")
+            if single in self._properties and isinstance(value, list) and value:
+                given.setdefault(single, value[0])
+            elif meant := called_here(name, self._properties):
+                schema = self._properties[meant]
+                given.setdefault(meant, value if fits(value, schema) else mended(value, schema))
         wrong = {name for name in refused if name in arguments}
         repaired = {
             name: mended(value, self._properties[name]) if name in wrong else value for name, value in given.items()
@@ -147,16 +154,15 @@ class StrictTool(Tool):
         return {**repaired, **missing}
 
     def _call(self, arguments: Mapping[str, Any]) -> str:
-        """Return a call as text; the tool's own example where nothing is left of the caller's."""
+        """Return a call as text."""
         named = {name: arguments[name] for name in self._properties if name in arguments}
-        if all(value is UNKNOWN for value in named.values()):
-            return self.example
         return f"{self.name}({', '.join(f'{name}={_argument(value)}' for name, value in named.items())})"
 
     def _failure(self, error: KtrdrError, arguments: Mapping[str, Any]) -> str:
         """Return what the engine said and the way on: the caller's call with what the engine named mended."""
         mends = {name: value for name, value in repairs(error).items() if name in self._properties}
-        return failure_text(error, self.name, self._call({**arguments, **mends}) if mends else None)
+        call = self._call({**arguments, **mends}) if mends else None if arguments else self.example
+        return failure_text(error, self.name, call)
 
 
 def _argument(value: object) -> str:

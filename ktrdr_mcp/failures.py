@@ -53,7 +53,9 @@ def repairs(error: KtrdrError) -> dict[str, object]:
     fields = [one["field"] for one in listed if isinstance(one, Mapping) and "field" in one]
     for field in fields:
         mends.setdefault(str(field), UNKNOWN)
-    if isinstance(field := details.get("field"), str):
+    # Whoever opens a file by its name does not know by which argument that was given: it is `name` then.
+    field = details.get("field", "name" if "nearest" in details else None)
+    if isinstance(field, str):
         mends.setdefault(field, _meant(details))
     if isinstance(error, SourceNotInstalled):
         mends |= {"source": "file", "path": UNKNOWN}

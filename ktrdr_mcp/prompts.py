@@ -12,9 +12,11 @@ from typing import Any, Generic, TypeVar
 from mcp import MCPError
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp_types import INVALID_PARAMS, GetPromptResult, InputRequiredResult, Prompt
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, Prompt
 
 from ktrdr_engine.errors import did_you_mean
+from ktrdr_engine.vocabulary import unknown_tool
 from ktrdr_mcp.failures import bounded
 
 StateT = TypeVar("StateT")
@@ -64,7 +66,24 @@ _WORD_BYTES = 100
 
 
 class PromptingServer(MCPServer[StateT], Generic[StateT]):
-    """A server whose prompts are refused as its tools are: the SDK calls every mistake an internal error."""
+    """A server that names what was probably meant by a prompt or a tool there is not, and words mistakes as we do."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[StateT, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool.
+
+        Raises:
+            ToolError: No tool has this name, or as the tool says.
+        """
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if str(error) != f"Unknown tool: {name}":
+                raise
+        known = [tool.name for tool in await self.list_tools()]
+        short = bounded(name, _WORD_BYTES)
+        raise ToolError(f"There is no tool {short!r}. {unknown_tool(short, known)}")
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[StateT, Any] | None = None

@@ -7,11 +7,23 @@ import pytest
 from ktrdr_engine.backtesting.models import BacktestRequest
 from ktrdr_engine.datasets.models import LoadRequest
 from ktrdr_engine.errors import InvalidRequest
+from ktrdr_engine.features.registry import INDICATORS
 from ktrdr_engine.operations.requests import OperationRequest
 from ktrdr_engine.strategy.places import dotted_keys
 from ktrdr_engine.strategy.schema import StrategyConfig
 from ktrdr_engine.training.models import TrainingRequest
-from ktrdr_engine.vocabulary import CONCEPTS, STRATEGY_FIELDS, called_here, concept, unknown_argument
+from ktrdr_engine.vocabulary import (
+    CONCEPTS,
+    STRATEGY_FIELDS,
+    called_here,
+    concept,
+    meant_indicator,
+    meant_source,
+    unknown_argument,
+    unknown_indicator,
+    unknown_source,
+    unknown_tool,
+)
 
 FIELDS = tuple(BacktestRequest.model_fields)
 
@@ -65,3 +77,27 @@ def test_a_word_nobody_knows_is_answered_with_what_there_is() -> None:
     for kind in kinds:
         assert all(name in kind.unknown("zzz") for name in kind.model_fields)
     assert unknown_argument("zzz", ()) == "There are none: leave it out."
+
+
+@pytest.mark.parametrize("word", ["bollinger", "Bollinger Bands", "BB", "stoch", "willr", "psar", "keltner", "dmi"])
+def test_another_name_of_an_indicator_is_answered_with_ours(word: str) -> None:
+    assert meant_indicator(word) in INDICATORS
+    assert "Did you mean" in unknown_indicator(word, INDICATORS)
+
+
+@pytest.mark.parametrize("word", ["hma", "vwma", "TEMA", "stochrsi", "ppo", "heikin ashi"])
+def test_an_indicator_there_is_not_is_not_taken_for_one_that_is_spelt_alike(word: str) -> None:
+    assert "not supported" in unknown_indicator(word, INDICATORS)
+    assert "Did you mean" not in unknown_indicator(word, INDICATORS)
+
+
+def test_another_name_of_a_source_is_answered_with_ours_and_foreign_ones_with_a_file() -> None:
+    assert (meant_source("yfinance"), meant_source("binance")) == ("yahoo", "ccxt:binance")
+    assert "source='file'" in unknown_source("alpaca", ("file", "yahoo"))
+    assert unknown_source("fiel", ("file", "yahoo")) == "Did you mean 'file'?"
+    assert unknown_source("zzz", ("file", "yahoo")) == ""
+
+
+def test_another_name_of_a_tool_is_answered_with_ours_where_we_have_it() -> None:
+    assert unknown_tool("run_backtest", ["start_backtest", "cancel"]) == "Did you mean 'start_backtest'?"
+    assert unknown_tool("get_status", ["cancel"]) == "Known: cancel."

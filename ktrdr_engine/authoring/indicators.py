@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ktrdr_engine.authoring.replies import IndicatorPage
-from ktrdr_engine.errors import InvalidRequest, did_you_mean
+from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.features.registry import INDICATORS, MEMBERSHIPS
 from ktrdr_engine.features.specs import IndicatorSpec, MembershipSpec, Parameter
+from ktrdr_engine.vocabulary import meant_indicator, unknown_indicator
 
 
 def describe_indicators(name: str | None = None) -> IndicatorPage:
@@ -25,9 +26,10 @@ def describe_indicators(name: str | None = None) -> IndicatorPage:
         return IndicatorPage(indicators=(_whole(INDICATORS[name]),), memberships=())
     if name in MEMBERSHIPS:
         return IndicatorPage(indicators=(), memberships=(_membership(MEMBERSHIPS[name]),))
+    known = [*INDICATORS, *MEMBERSHIPS]
     raise InvalidRequest(
-        f"There is no indicator or membership function {name[:60]!r}.{did_you_mean(name, [*INDICATORS, *MEMBERSHIPS])}",
-        details={"field": "name", "value": name[:60]},
+        f"There is no indicator or membership function {name[:60]!r}. {unknown_indicator(name[:60], known)}",
+        details={"field": "name", "value": name[:60], "nearest": meant_indicator(name)},
     )
 
 

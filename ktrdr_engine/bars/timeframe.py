@@ -41,28 +41,45 @@ def parse_timeframe(text: str) -> Timeframe:
         hint = f" {repair}" if repair else ""
         raise DataError(
             f"{text!r} is not a timeframe.{hint} All: {', '.join(known)}.",
-            details={"field": "timeframe", "value": text, "known": known},
+            details={"field": "timeframe", "value": text, "known": known, "nearest": meant_timeframe(text)},
         ) from None
 
 
-def timeframe_repair(text: str) -> str:
-    """Return the timeframe that another program's name for one means, as a sentence; `""` where it means none.
+def meant_timeframe(text: str) -> Timeframe | None:
+    """Return the timeframe that another program's name for one means, or None.
 
     Charting programs count minutes (`60`, `1D`), MetaTrader puts the unit first (`H1`, `M15`), pandas spells it out
     (`15min`). A month is no fixed length and is not rounded to one: `1M`, `MN1`.
     """
-    folded = text.strip().casefold()
-    if text.strip() in ("M", "1M") or folded in _MONTHS:
+    read = _read(text)
+    if read is None:
+        return None
+    seconds = read[0] * _SECONDS[read[1]]
+    return next((one for one in Timeframe if one.nanoseconds == seconds * 1_000_000_000), None)
+
+
+def timeframe_repair(text: str) -> str:
+    """Return what to do about text that is no timeframe, as a sentence; `""` where it says nothing."""
+    if meant := meant_timeframe(text):
+        return f"Did you mean {str(meant)!r}?"
+    if _is_month(text):
         return "Monthly bars are not supported: the longest are 1w."
+    if read := _read(text):
+        return f"Bars of {read[0]}{read[1]} are not supported."
+    return did_you_mean(text, Timeframe).strip() if nearest(text, Timeframe) else ""
+
+
+def _is_month(text: str) -> bool:
+    return text.strip() in ("M", "1M") or text.strip().casefold() in _MONTHS
+
+
+def _read(text: str) -> tuple[int, str] | None:
+    """Return how many of which unit the text names."""
+    folded = text.strip().casefold()
     digits = "".join(character for character in folded if character.isdigit()) or "1"
     unit = _UNITS.get("".join(character for character in folded if character.isalpha()))
-    if unit is None or len(digits) > _DIGITS or not folded.replace(" ", "").replace("-", "").isalnum():
-        return did_you_mean(text, Timeframe).strip() if nearest(text, Timeframe) else ""
-    seconds = int(digits) * _SECONDS[unit]
-    known = next((one for one in Timeframe if one.nanoseconds == seconds * 1_000_000_000), None)
-    if known:
-        return f"Did you mean {str(known)!r}?"
-    return f"Bars of {digits}{unit} are not supported."
+    is_length = folded.isascii() and folded.replace(" ", "").replace("-", "").isalnum() and len(digits) <= _DIGITS
+    return (int(digits), unit) if unit and is_length and not _is_month(text) else None
 
 
 _DIGITS = 6

@@ -22,6 +22,7 @@ from ktrdr_engine.strategy.rule_problems import rule_problems
 from ktrdr_engine.strategy.schema import ARCHITECTURES, WORD
 from ktrdr_engine.strategy.sections import Root, section, timeframe_names
 from ktrdr_engine.strategy.unsupported import REPAINTING
+from ktrdr_engine.vocabulary import unknown_indicator
 
 MOST_PROBLEMS: Final = 200
 """More are not looked for: a file of garbage should not keep the search for near names busy."""
@@ -108,7 +109,7 @@ def _indicator(path: Path, written: dict[str, object]) -> Iterator[Problem]:
     if type == "zigzag":
         yield Problem((*path, "type"), type, REPAINTING, "Use it in training.labels: {source: zigzag}.")
     elif type not in INDICATORS:
-        yield Problem((*path, "type"), type, "there is no such indicator", did_you_mean(type, INDICATORS).strip())
+        yield Problem((*path, "type"), type, "there is no such indicator", unknown_indicator(type, INDICATORS))
     else:
         for problem in INDICATORS[type].problems(written):
             place = (*path, problem.parameter) if problem.parameter else path

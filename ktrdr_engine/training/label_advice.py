@@ -21,6 +21,8 @@ NAMES: Final = {BUY: "BUY", HOLD: "HOLD", SELL: "SELL"}
 _FACTORS: Final = (1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 _ENOUGH: Final = 0.05
 """Share of the training rows that the second most frequent label should have; less is offered only for want of it."""
+_FEWEST_BARS: Final = 200
+"""With fewer bars a longer range is what is missing, not other labels."""
 _MOST_STEPS: Final = 500_000_000
 """Bars looked at in all, so that a refusal of a million bars does not take minutes."""
 
@@ -43,6 +45,8 @@ def label_advice(
         shares: Of the parts.
         only: The label that all training rows have, if it is that.
     """
+    if sum(int(one.has_features.sum()) for one in symbols) < _FEWEST_BARS:
+        return None
     rare, steps = None, 0
     for other in _candidates(settings, only):
         steps += sum(len(one.series) for one in symbols) * (other.lookahead if other.source == "triple_barrier" else 20)

@@ -49,7 +49,7 @@ async def test_all_mistakes_come_at_once_with_what_was_expected_and_an_example(s
     assert "start_date: missing" in refusal
     assert refusal.splitlines()[-1] == (
         'Call it again, for example: start_backtest(symbol="5", timeframe="1h", strategy_config_path=..., '
-        'start_date=..., end_date="2017-12-29", initial_capital=1, commission=..., slippage=...)'
+        'start_date=..., end_date="2017-12-29", initial_capital=1, commission=0.015, slippage=...)'
     )
 
 

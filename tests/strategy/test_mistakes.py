@@ -146,7 +146,7 @@ def edit(root: Any, dotted: str, value: object) -> None:
         ("indicators/rsi_14/period", "14", "indicators.rsi_14.period", ["a whole number"]),
         ("indicators/rsi_14/period", math.nan, "indicators.rsi_14.period", ["a whole number"]),
         ("indicators/rsi_14/perod", 14, "indicators.rsi_14.perod", ["no parameter", "Did you mean 'period'?"]),
-        ("indicators/macd/fast", 12, "indicators.macd.fast", ["Known: fast_period"]),
+        ("indicators/macd/fast", 12, "indicators.macd.fast", ["Did you mean 'fast_period'?"]),
         ("indicators/macd/fast_period", 30, "indicators.macd", ["fast_period must be smaller than slow_period"]),
         ("indicators/rsi_14/source", "clsoe", "indicators.rsi_14.source", ["Did you mean 'close'?"]),
         ("indicators/rsi_14/type", "RSI", "indicators.rsi_14.type", ["Did you mean 'rsi'"]),

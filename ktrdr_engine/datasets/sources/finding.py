@@ -13,13 +13,15 @@ from ktrdr_engine.datasets.sources.imports import file_source
 from ktrdr_engine.datasets.sources.resampled import resampled_source
 from ktrdr_engine.datasets.sources.source import Source
 from ktrdr_engine.datasets.sources.yahoo import YahooSource
-from ktrdr_engine.errors import InvalidRequest, SourceNotInstalled, did_you_mean
+from ktrdr_engine.errors import InvalidRequest, SourceNotInstalled
+from ktrdr_engine.vocabulary import meant_source, unknown_source
 
 if TYPE_CHECKING:
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.bars.timeframe import Timeframe
 
 _WORDS = ("file", "yahoo", "ccxt:<exchange>", "resample", "resample:<timeframe>")
+_ALL = f"All: {', '.join(_WORDS)}."
 
 
 class Sources:
@@ -72,8 +74,15 @@ class Sources:
             _require("ccxt", "ccxt")
             return ExchangeSource(request, timeframe, detail, self._exchange)
         raise InvalidRequest(
-            f"source={request.source!r} is not known.{did_you_mean(request.source, _WORDS)} All: {', '.join(_WORDS)}.",
-            details={"field": "source", "value": request.source, "known": list(_WORDS)},
+            " ".join(
+                filter(None, (f"source={request.source!r} is not known.", unknown_source(request.source, _WORDS), _ALL))
+            ),
+            details={
+                "field": "source",
+                "value": request.source,
+                "known": list(_WORDS),
+                "nearest": meant_source(request.source),
+            },
         )
 
 
