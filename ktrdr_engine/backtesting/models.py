@@ -134,6 +134,13 @@ class BacktestStarted(StartedReply):
         path = metadata.get("model_path")
         return f"model {path}: {relation}" if path else f"model: {relation} (rules decide)"
 
+    @classmethod
+    def doubts(cls, metadata: Mapping[str, Any]) -> list[str]:
+        """Return a sentence for each cost that was most likely meant in percent."""
+        rates = [metadata.get(name) for name in ("commission", "slippage")]
+        commission, slippage = (float(rate) if isinstance(rate, int | float) else 0.0 for rate in rates)
+        return cost_doubts(commission, slippage)
+
 
 class BacktestResults(BaseModel):
     """The numbers of one run.

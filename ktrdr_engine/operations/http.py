@@ -37,10 +37,10 @@ from ktrdr_engine.operations.http_requests import (
     read_object,
     read_query,
 )
-from ktrdr_engine.operations.models import NumberedPage
+from ktrdr_engine.operations.models import NumberedPage, Operation
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.starting import StartRoute
-from ktrdr_engine.operations.wire import API, HealthReply
+from ktrdr_engine.operations.wire import API, HealthReply, StartedReply, ended_before
 
 ERROR_HANDLERS: dict[Any, ExceptionHandler] = {HTTPException: http_exception_reply, Exception: defect_reply}
 """For the app that mounts the routes: refusals by the framework itself, in our form."""
@@ -92,9 +92,7 @@ class _Face:
             read_query(request, NoQuery)
             arguments = await read_object(request)
             operation = await start.start(arguments, _key(request, arguments))
-            remark = start.reply.remark(operation.metadata)
-            told = f"Started, {remark}" if remark else "Started"
-            message = f"{told}: GET {API}/operations/{operation.operation_id}?wait=20 waits for its end."
+            message = _start_message(start.reply, operation)
             return model_reply(start.reply.of(operation, message), 202)
 
         return started
@@ -139,6 +137,15 @@ class _Face:
                 capacity=load.capacity,
             )
         )
+
+
+def _start_message(reply: type[StartedReply], operation: Operation) -> str:
+    address = f"GET {API}/operations/{operation.operation_id}"
+    if repeated := ended_before(operation):
+        return f"{repeated} {address} has what came of it."
+    remark = reply.remark(operation.metadata)
+    told = f"Started, {remark}" if remark else "Started"
+    return " ".join([f"{told}: {address}?wait=20 waits for its end.", *reply.doubts(operation.metadata)])
 
 
 def _route(path: str, method: str, answer: Answer) -> Route:

@@ -16,6 +16,7 @@ from ktrdr_engine.errors import nearest
 Schema = Mapping[str, Any]
 
 _VALUE_WIDTH = 80
+_LARGEST = 1e300
 _NUMBERS = ("number", "integer")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e-?[0-9]+)?", re.IGNORECASE | re.ASCII)
 _SEPARATOR = re.compile(r"(?<=[0-9])[_, ](?=[0-9]{3}(?![0-9]))", re.ASCII)
@@ -59,7 +60,8 @@ def mended(value: object, schema: Schema) -> object:
         return value[0] if len(value) == 1 and "string" in types and isinstance(value[0], str) else UNKNOWN
     if types == {"string"}:
         return shown(value)
-    return _mended_number(value, schema) if types & set(_NUMBERS) else UNKNOWN
+    is_number = bool(types & set(_NUMBERS)) and abs(value) <= _LARGEST  # NaN is not either
+    return _mended_number(value, schema) if is_number else UNKNOWN
 
 
 def fits(value: object, schema: Schema) -> bool:
@@ -89,7 +91,9 @@ def _mended_text(text: str, schema: Schema, types: set[str]) -> object:
     if not _NUMBER.fullmatch(bare):
         return UNKNOWN
     number = float(bare) / 100 if is_percent else float(bare)
-    return number if _is_within(number, schema) and (is_percent or bare != text) else UNKNOWN
+    return (
+        number if abs(number) <= _LARGEST and _is_within(number, schema) and (is_percent or bare != text) else UNKNOWN
+    )
 
 
 def _mended_number(value: float, schema: Schema) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from ktrdr_engine.operations.models import ErrorInfo, Operation
 
 API = "/api/v1"
+_LONGEST_REASON = 300
 
 
 class StartedReply(BaseModel):
@@ -32,6 +33,26 @@ class StartedReply(BaseModel):
     def remark(cls, metadata: Mapping[str, Any]) -> str:
         """Return what whoever starts the kind should know of the request as understood; empty: nothing."""
         return ""
+
+    @classmethod
+    def doubts(cls, metadata: Mapping[str, Any]) -> Sequence[str]:
+        """Return in a sentence each what is done as asked for, but was probably meant otherwise."""
+        return ()
+
+
+def ended_before(operation: Operation) -> str:
+    """Return what it means that a start led to this operation, where it is over; empty: it is not.
+
+    Work that was just started is never over, so an idempotency key was used again.
+    """
+    if not operation.status.is_final:
+        return ""
+    reason = operation.error.message if operation.error else operation.progress.message
+    told = f" ({reason[:_LONGEST_REASON].removesuffix('.')})" if reason else ""
+    return (
+        f"This idempotency_key started {operation.operation_id} before, which is {operation.status}{told}: nothing was "
+        "started now. Give a new key to run it again."
+    )
 
 
 class HealthReply(BaseModel):

@@ -8,7 +8,7 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from ktrdr_engine.operations.models import Operation
-from ktrdr_engine.operations.wire import StartedReply
+from ktrdr_engine.operations.wire import StartedReply, ended_before
 from ktrdr_mcp.views import reply
 
 IdempotencyKey = Annotated[
@@ -23,9 +23,11 @@ STARTS_WORK = ToolAnnotations(
 
 def started(what: str, operation: Operation, model: type[StartedReply] = StartedReply) -> CallToolResult:
     """Return the reply that hands out the id of what was started, and says how to follow it."""
-    way_on = f"Next: get_operation(operation_id={operation.operation_id!r}, wait_seconds=20) waits for the result."
-    remark = model.remark(operation.metadata)
-    lines = [f"{what}, started: {operation.operation_id}", *([remark] if remark else []), way_on]
+    remark, repeated = model.remark(operation.metadata), ended_before(operation)
+    head = repeated or f"{what}, started: {operation.operation_id}"
+    call = f"get_operation(operation_id={operation.operation_id!r}, wait_seconds=20)"
+    way_on = f"Next: {call} {'has what came of it' if repeated else 'waits for the result'}."
+    lines = [head, *([remark] if remark else []), *model.doubts(operation.metadata), way_on]
     # The structured half is read alone by some hosts: its message says as much.
     message = "\n".join(lines)
     return reply(message, model.of(operation, message))

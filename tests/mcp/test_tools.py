@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import anyio
+import pytest
 from mcp import Client
 
 from ktrdr_engine.errors import StorageError
@@ -272,6 +273,37 @@ async def test_a_repeated_idempotency_key_starts_nothing_new(session: Session) -
     assert await session.start("HELD", idempotency_key="monday") == first
     refusal = await session.refusal("start_backtest", **backtest_of("QUICK", idempotency_key="monday"))
     assert "monday" in refusal
+
+
+@pytest.mark.parametrize(
+    ("symbol", "status", "reason"),
+    [("HELD", "CANCELLED", "bored"), ("CRASH", "FAILED", ""), ("QUICK", "COMPLETED", "")],
+)
+async def test_a_repeated_key_of_an_operation_that_is_over_says_so(
+    session: Session, symbol: str, status: str, reason: str
+) -> None:
+    operation_id = await session.start(symbol, idempotency_key="monday")
+    if symbol == "HELD":
+        await session.call("cancel", operation_id=operation_id, reason=reason)
+    await session.call("get_operation", operation_id=operation_id, wait_seconds=15)
+    again = await session.call("start_backtest", **backtest_of(symbol, idempotency_key="monday"))
+    assert again.structured_content is not None
+    for half in (text_of(again), again.structured_content["message"]):
+        assert operation_id in half
+        assert f"which is {status}" in half
+        assert reason in half
+        assert "new key" in half
+        assert "started:" not in half
+
+
+async def test_costs_that_look_like_percent_are_questioned_and_taken_as_they_are(session: Session) -> None:
+    plain = await session.call("start_backtest", **backtest_of("QUICK", commission=0.02, slippage=0.0))
+    odd = await session.call("start_backtest", **backtest_of("QUICK", commission=0.1, slippage=0.05))
+    assert "of each fill" not in text_of(plain)
+    assert odd.structured_content is not None
+    for half in (text_of(odd), odd.structured_content["message"]):
+        assert "commission 0.1 is 10 % of each fill; 0.001 is 0.1 %" in half
+        assert "slippage 0.05 is 5 % of each fill; 0.0005 is 0.05 %" in half
 
 
 async def test_a_defect_of_an_operation_is_shown_without_its_inside(session: Session) -> None:

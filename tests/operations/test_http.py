@@ -111,6 +111,10 @@ async def test_a_key_in_the_header_or_the_body_starts_nothing_twice(
     second = await client.post(START_PATH, json={"n": 1, "idempotency_key": "k"})
     assert first.json()["operation_id"] == second.json()["operation_id"]
     assert countings.keys == ["k", "k"]
+    await client.get(f"/api/v1/operations/{first.json()['operation_id']}", params={"wait": 8})
+    third = await client.post(START_PATH, json={"n": 1}, headers={"Idempotency-Key": "k"})
+    assert third.json()["operation_id"] == first.json()["operation_id"]
+    assert "which is COMPLETED" in third.json()["message"]
     conflict = await client.post(START_PATH, json={"n": 2}, headers={"Idempotency-Key": "k"})
     assert error_of(conflict, 409)["code"] == "conflict"
     for body, header in (({"idempotency_key": "a"}, "b"), ({"idempotency_key": 7}, None)):

@@ -49,6 +49,11 @@ PROPERTIES: dict[str, Any] = Order.model_json_schema()["properties"]
         ("name", ["hall"], "hall"),
         ("name", ["hall", "attic"], UNKNOWN),
         ("name", None, UNKNOWN),
+        ("coats", float("nan"), UNKNOWN),
+        ("money", float("inf"), UNKNOWN),
+        ("money", "1e999%", UNKNOWN),
+        ("share", float("-inf"), UNKNOWN),
+        ("coats", 10**400, UNKNOWN),
     ],
 )
 def test_a_value_is_mended_only_where_its_meaning_is_plain(field: str, value: object, meant: object) -> None:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ktrdr_engine.bars.timeframe import Timeframe
 
 _WORDS = ("file", "yahoo", "ccxt:<exchange>", "resample", "resample:<timeframe>")
-_ALL = f"All: {', '.join(_WORDS)}."
 
 
 class Sources:
@@ -73,16 +72,11 @@ class Sources:
         if word == "ccxt" and detail:
             _require("ccxt", "ccxt")
             return ExchangeSource(request, timeframe, detail, self._exchange)
+        repair = unknown_source(request.source, _WORDS)
         raise InvalidRequest(
-            " ".join(
-                filter(None, (f"source={request.source!r} is not known.", unknown_source(request.source, _WORDS), _ALL))
-            ),
-            details={
-                "field": "source",
-                "value": request.source,
-                "known": list(_WORDS),
-                "nearest": meant_source(request.source),
-            },
+            f"source={request.source!r} is not known. {repair and f'{repair} '}All: {', '.join(_WORDS)}.",
+            details={"field": "source", "value": request.source, "nearest": meant_source(request.source)}
+            | {"known": list(_WORDS)},
         )
 
 
