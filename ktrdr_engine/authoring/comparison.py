@@ -96,9 +96,12 @@ class Doubt(StrEnum):
 
     IN_SAMPLE = "In sample (the model had seen part of these bars, the numbers flatter it)"
     TRAINED_AFTER = "Trained after these bars (nobody could have had the model then)"
-    FEW_TRADES = f"Fewer than {_FEW_TRADES} trades, which is luck more than skill"
-    ALWAYS_IN = f"In the market {_NEARLY_ALWAYS:.0%} of the time or more, which is nearly buy and hold"
-    UNLEARNT = "The model is no better than always giving the most frequent label of its validation part"
+    FEW_TRADES = f"Fewer than {_FEW_TRADES} trades"
+    ALWAYS_IN = f"In the market {_NEARLY_ALWAYS * 100:g} % of the time or more, nearly buy and hold"
+    UNLEARNT = "Unlearnt (the model is no better than always giving its most frequent validation label)"
+
+
+_OF_THE_PAST: Final = (Doubt.IN_SAMPLE, Doubt.TRAINED_AFTER)
 
 
 def doubts_of(operation: Operation) -> list[Doubt]:
@@ -110,7 +113,7 @@ def doubts_of(operation: Operation) -> list[Doubt]:
         Doubt.TRAINED_AFTER: relation is ModelRelation.TRAINED_AFTER,
         Doubt.FEW_TRADES: isinstance(trades, int) and trades < _FEW_TRADES,
         Doubt.ALWAYS_IN: isinstance(exposure, int | float) and exposure >= _NEARLY_ALWAYS,
-        Doubt.UNLEARNT: results.get("model_learned") is False or _is_unlearnt_training(results),
+        Doubt.UNLEARNT: results.get("model_beats_majority") is False or _is_unlearnt_training(results),
     }
     return [doubt for doubt, applies in found.items() if applies]
 
@@ -176,7 +179,7 @@ def _better(name: str) -> str | None:
 def _differences(operations: Sequence[Operation]) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield what was asked, and made of, differently; hashes are `_same`'s matter."""
     requests = [{"operation_type": operation.operation_type.value, **operation.metadata} for operation in operations]
-    yield from _differing(requests)
+    yield from ((name, values) for name, values in _differing(requests) if name != "model_relation")
     origins = [_provenance(operation.results or {}) for operation in operations]
     hashes = {name for origin in origins for name in origin if name.endswith(_HASH)}
     yield from _differing([{n: v for n, v in origin.items() if n not in hashes} for origin in origins])
@@ -223,11 +226,10 @@ def _warnings_of_doubts(operations: Sequence[Operation], doubts: Sequence[Sequen
     for doubt in Doubt:
         concerned = [doubt in found for found in doubts]
         if any(concerned):
-            yield f"{doubt}: {_those(operations, concerned)}." + (
-                "" if all(concerned) else " Do not put them against the others."
-            )
+            apart = doubt in _OF_THE_PAST and not all(concerned)
+            yield f"{doubt}: {_those(operations, concerned)}." + (" Do not put them against the others." * apart)
     if any(doubts):
-        yield "None of these is marked best, however well it did."
+        yield "Of these none is marked best."
 
 
 def _warnings_of_tries(compared: int, stored: Mapping[str, int]) -> Iterator[str]:

@@ -129,9 +129,10 @@ class BacktestStarted(StartedReply):
     def remark(cls, metadata: Mapping[str, Any]) -> str:
         """Return which model decides and whether it has seen the bars."""
         relation = metadata.get("model_relation")
-        if relation is None:
-            return ""
         path = metadata.get("model_path")
+        if relation is None:
+            # A worker of an earlier version, or one that stopped answering right after the start.
+            return f"model {path or 'as the worker chooses'}: its relation to these bars is not known yet"
         return f"model {path}: {relation}" if path else f"model: {relation} (rules decide)"
 
     @classmethod
@@ -147,8 +148,8 @@ class BacktestResults(BaseModel):
 
     Ratios are fractions, money is in account currency, an undefined value is None with its reason in `notes`.
     `market` names the calendar that days were counted by; `market_inferred` says that nobody has told it.
-    `model_relation` says whether the model has seen these bars, `notes` which and when; `model_learned` whether it
-    beats a constant answer on its validation part, None for rules.
+    `model_relation` says whether the model has seen these bars, `notes` which and when; `model_beats_majority` whether
+    it is better than a constant answer on its validation part, None for rules.
     Buying and holding begins at the open of the bar `buy_and_hold_start`, the first at which the strategy could have
     bought; None where there is none.
     `tables` holds the equity curve and the trades as columns; it is stored beside the results, never inside them.
@@ -188,7 +189,7 @@ class BacktestResults(BaseModel):
     market: str
     market_inferred: bool
     model_relation: ModelRelation
-    model_learned: bool | None
+    model_beats_majority: bool | None
     notes: tuple[str, ...] = ()
     provenance: Provenance
     partial: bool = False

@@ -61,7 +61,7 @@ def make_results(
         market=series.market.name,
         market_inferred=series.market.inferred,
         model_relation=job.relation.kind,
-        model_learned=_has_learned(job.model.metadata) if job.model else None,
+        model_beats_majority=_beats_majority(job.model.metadata) if job.model else None,
         provenance=_provenance(job),
         partial=simulation.bars < job.bars,
         tables=make_tables(job, simulation),
@@ -113,7 +113,7 @@ def _notes_on_job(job: BacktestJob) -> Iterator[str]:
 def _notes_on_model(job: BacktestJob, metadata: ModelMetadata) -> Iterator[str]:
     yield from job.relation.notes
     validation = metadata.metrics.get("validation")
-    if validation and _has_learned(metadata) is False:
+    if validation and _beats_majority(metadata) is False:
         yield (
             f"The model is no better than always giving the most frequent label of its validation part: accuracy "
             f"{validation.accuracy:.3g}, majority {validation.majority_baseline:.3g}."
@@ -122,7 +122,7 @@ def _notes_on_model(job: BacktestJob, metadata: ModelMetadata) -> Iterator[str]:
         yield "The strategy file has changed since the model was trained on it; their features still agree."
 
 
-def _has_learned(metadata: ModelMetadata) -> bool | None:
+def _beats_majority(metadata: ModelMetadata) -> bool | None:
     """Say whether a model beats a constant answer on its validation part; None where that is not known."""
     validation = metadata.metrics.get("validation")
     if validation is None or validation.accuracy is None or validation.majority_baseline is None:

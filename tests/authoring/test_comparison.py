@@ -20,7 +20,7 @@ RESULTS: dict[str, Any] = {
     "first_bar": "2017-01-02T00:00:00Z",
     "last_bar": "2017-12-29T21:00:00Z",
     "model_relation": "out_of_sample",
-    "model_learned": True,
+    "model_beats_majority": True,
     "notes": ["a note"],
     "provenance": {"data_sha256": "d1", "model_sha256": "m1", "engine_version": "1", "seed": 7},
 }
@@ -101,7 +101,7 @@ DOUBTFUL: list[dict[str, Any]] = [
     {"model_relation": "trained_after"},
     {"total_trades": 29},
     {"exposure": 0.95},
-    {"model_learned": False},
+    {"model_beats_majority": False},
 ]
 
 
@@ -128,13 +128,13 @@ def test_what_was_paid_needs_no_judging() -> None:
     assert number(found, "total_commission").best == 1
 
 
-@pytest.mark.parametrize("fair", [{"total_trades": 30}, {"exposure": 0.94}, {"model_learned": None}])
+@pytest.mark.parametrize("fair", [{"total_trades": 30}, {"exposure": 0.94}, {"model_beats_majority": None}])
 def test_just_enough_is_no_doubt(fair: dict[str, Any]) -> None:
     assert doubts_of(operation(0, fair)) == []
 
 
 def test_the_relation_of_each_run_stands_beside_its_numbers() -> None:
-    old = {name: value for name, value in RESULTS.items() if name not in ("model_relation", "model_learned")}
+    old = {name: value for name, value in RESULTS.items() if name not in ("model_relation", "model_beats_majority")}
     rules = old | {"in_sample": False, "provenance": {"model_sha256": None}}
     runs = [
         operation(0),

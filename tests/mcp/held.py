@@ -45,7 +45,7 @@ RESULTS: dict[str, Any] = {
     "bars": BARS,
     "first_bar": "2017-01-02T00:00:00Z",
     "model_relation": "in_sample",
-    "model_learned": False,
+    "model_beats_majority": False,
     "notes": ["sortino_ratio: no losing day"],
     "provenance": {"engine_version": "0.1.0"},
 }

@@ -7,7 +7,7 @@ from ktrdr_engine.metrics.definitions import DEFINITIONS
 
 _WORDS = {
     *("first_bar", "last_bar", "notes", "provenance", "partial", "market", "market_inferred", "tables"),
-    *("model_relation", "model_learned", "buy_and_hold_start"),
+    *("model_relation", "model_beats_majority", "buy_and_hold_start"),
 }
 
 

@@ -29,7 +29,7 @@ from tests.reports.material import RESULTS
         ("sharpe_ratio", -1.25, "−1.250"),
         ("max_drawdown_duration_days", 12.34, "12.3 days"),
         ("sharpe_ratio", None, "undefined"),
-        ("model_learned", True, "True"),
+        ("model_beats_majority", True, "True"),
         ("first_bar", "2017-01-02", "2017-01-02"),
         ("accuracy_of_something", 0.5, "0.5"),
     ],

@@ -163,7 +163,8 @@ async def test_the_better_number_is_marked_by_what_is_wanted_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "doubtful", [{"model_relation": "in_sample"}, {"total_trades": 3}, {"exposure": 0.99}, {"model_learned": False}]
+    "doubtful",
+    [{"model_relation": "in_sample"}, {"total_trades": 3}, {"exposure": 0.99}, {"model_beats_majority": False}],
 )
 async def test_a_run_that_says_little_is_warned_of_and_no_better_one(doubtful: dict[str, Any]) -> None:
     async with open_held() as application, browsing(application) as client:
