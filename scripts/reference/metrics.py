@@ -23,8 +23,9 @@ def page() -> Iterator[str]:
         """`model_relation` says what the model has seen of these bars: `none` (rules decide), `out_of_sample`,
         `in_sample` (training, or the choice of the epoch, read one of them, labels' reach included, under any name),
         `trained_after` or `other_symbol`. `model_beats_majority` says whether the model is better than always giving
-        the most frequent label of its validation part. `notes` carries every reason and caveat; `provenance` the hashes of data, strategy and model, the versions
-        and the seed: equal provenance and equal requests give equal bytes."""
+        the most frequent label of its validation part. `notes` carries every reason and caveat; `provenance`
+        the hashes of data, strategy and model, the versions and the seed: equal provenance and equal requests
+        give equal bytes."""
     )
 
 
