@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.async_api import Page, expect
 
@@ -36,6 +38,25 @@ async def test_all_columns_of_the_trades_are_seen_at_once_on_a_wide_screen(watch
     await watched.page.goto(report)
     room = watched.page.locator(".wide", has=watched.page.locator("#trade-table"))
     assert await room.evaluate("room => room.scrollWidth - room.clientWidth") <= 0
+
+
+NUMBERS = [7.5941e-8, -0.0000004, 0.0, -0.0, 1234.5, 0.012345, 1e-12, 3e15, 118_268.437, 0.3, 99_999.999999]
+
+
+async def test_the_script_writes_numbers_as_the_page_without_it_does(watched: Watched, tmp_path: Path) -> None:
+    made = operation(results=RESULTS)
+    shown = run(2_000, len(NUMBERS), made=made)
+    values = np.array(NUMBERS)
+    # No column has more digits than a float64 holds: what follows is noise, which either side writes its own way.
+    prices = np.where(np.abs(values) < 1, np.abs(values), 0.5)
+    trades = replace(shown.trades, entry_price=prices, quantity=np.abs(values) + 1, pnl=values, gain=values)
+    text = render(material(made, replace(shown, trades=trades)))
+    body = re.search(r'id="trade-table".*?<tbody>(.*?)</tbody>', text, re.DOTALL)
+    assert body
+    plain = [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in body[1].split("</tr>")[:-1]]
+    await watched.page.goto(written(tmp_path, text))
+    for place in range(len(plain[0])):
+        assert await column(watched.page, place + 1) == [row[place] for row in plain]
 
 
 async def column(page: Page, number: int) -> list[str]:
