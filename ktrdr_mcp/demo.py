@@ -21,6 +21,7 @@ from mcp import Client, MCPError, StdioServerParameters
 from mcp_types import CallToolResult, ImageContent, TextContent, TextResourceContents
 from rich.console import Console
 
+from ktrdr_engine.backtesting.models import ModelRelation, relation_of
 from ktrdr_engine.cli.running import print_json
 from ktrdr_engine.cli.streams import end_quietly, first_of, prepare_stdout
 from ktrdr_engine.cli.tables import results_table
@@ -201,7 +202,7 @@ def _verdict(results: Mapping[str, Any]) -> str:
         f"Verdict: {change(gained)} after costs in {results['total_trades']} trades, Sharpe ratio "
         f"{decimal(sharpe, 2, 3)}; buy and hold made {change(held)}. The strategy did {better} than that"
     )
-    if "in_sample" in (results.get("model_relation"), "in_sample" if results.get("in_sample") else ""):
+    if relation_of(results) is ModelRelation.IN_SAMPLE:
         words = f"{words}, on bars that its model was trained on: expect less of others"
     return typed(f"{words}.")
 

@@ -28,12 +28,13 @@ def day(stamp: int) -> str:
 
 def extent(run: Run) -> str:
     """Say how much of the run this is, if not all, and whether the model had seen it."""
-    if run.scope is Scope.WHOLE:
-        relation = relation_of(run.results)
-        return relation.flaw if relation else ""
-    if run.scope is Scope.PARTIAL:
-        return f"partial: {run.operation.status.lower()} at {day(int(run.stamps[-1]))}"
-    return _so_far(run.operation)
+    relation = relation_of(run.results or run.operation.metadata)
+    parts = {
+        Scope.WHOLE: "",
+        Scope.PARTIAL: f"partial: {run.operation.status.lower()} at {day(int(run.stamps[-1]))}",
+        Scope.SO_FAR: _so_far(run.operation),
+    }
+    return "; ".join(part for part in (parts[run.scope], relation.flaw if relation else "") if part)
 
 
 def _so_far(operation: Operation) -> str:

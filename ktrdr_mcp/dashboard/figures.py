@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from ktrdr_engine.backtesting.models import relation_of
 from ktrdr_engine.fields import request_subject
 from ktrdr_engine.metrics.wording import label, number
 from ktrdr_engine.operations.models import OperationType
@@ -50,6 +51,12 @@ def moment(value: datetime | str | None) -> str:
 def kind(operation_type: OperationType) -> str:
     """Return the word for a kind of operation."""
     return _KINDS.get(operation_type, label(operation_type.value.lower()))
+
+
+def flaw(results: Mapping[str, Any] | None) -> str:
+    """Return what speaks against the numbers of a backtest by what its model had read; empty: nothing."""
+    relation = relation_of(results or {})
+    return relation.flaw.capitalize() if relation else ""
 
 
 def subject(metadata: Mapping[str, Any]) -> str:

@@ -87,6 +87,7 @@ async def operation_page(operations: OperationsService, operation_id: str) -> Co
     return {
         "operation": operation,
         "span": request_subject(metadata).get("range"),
+        "model": results.get("model_path") or metadata.get("model_path"),
         "tiles": [(name, numbers[name]) for name in _TILES if isinstance(numbers.get(name), int | float)],
         "charts": charts_of(operation, history, await equity_of(operations, operation, history)),
         "trades": trades,

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ktrdr_engine import __version__
 from ktrdr_engine.metrics.wording import fixed, label
-from ktrdr_mcp.dashboard.figures import figure, in_words, kind, moment, subject, tone
+from ktrdr_mcp.dashboard.figures import figure, flaw, in_words, kind, moment, subject, tone
 
 STATIC: Final = {"dashboard.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
 """Files that are the same for everybody, and their types."""
@@ -90,5 +90,6 @@ def _environment() -> Environment:
         "kind": kind,
         "subject": subject,
         "in_words": in_words,
+        "flaw": flaw,
     }
     return environment

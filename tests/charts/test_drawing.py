@@ -93,7 +93,9 @@ def test_what_is_not_the_whole_truth_is_marked(
     scope: Scope, status: OperationStatus, words: str, results: dict[str, Any]
 ) -> None:
     made = operation(status, results=results)
-    assert words in draw(Subject(made, run(made=made, scope=scope)), "monthly", "light").text
+    text = draw(Subject(made, run(made=made, scope=scope)), "monthly", "light").text
+    assert words in text
+    assert "in sample" in text
 
 
 def test_one_bar_without_a_trade_is_drawn() -> None:

@@ -311,3 +311,22 @@ async def test_a_page_of_a_training_names_what_it_trains() -> None:
         assert word in title
     assert "1999-01-04 to 2015-12-31" in page
     assert "mine" in page
+
+
+async def test_a_winner_that_its_model_has_seen_is_not_marked_and_the_page_says_why() -> None:
+    async with open_held() as application, browsing(application) as client:
+        ids = []
+        for sharpe, relation in ((9.0, "in_sample"), (1.0, "out_of_sample")):
+            operation = await application.operations.create_operation(OperationType.BACKTESTING, {})
+            results = {
+                "sharpe_ratio": sharpe,
+                "total_trades": 100,
+                "model_relation": relation,
+                "total_commission": sharpe,
+            }
+            await application.operations.complete_operation(operation.operation_id, results)
+            ids.append(operation.operation_id)
+        page = await text_at(client, f"/compare?id={ids[0]}&id={ids[1]}")
+    assert '<span class="badge flaw">In sample</span>' in page
+    assert page.count('class="number better"') == 1  # what was paid needs no judging
+    assert ids[0] in page[page.index('<p class="warning">') : page.index('data-part="chart"')]
