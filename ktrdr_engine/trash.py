@@ -144,8 +144,7 @@ class Trash:
         return len(folders)
 
     def _added(self, kind: Kind, name: str, files: list[Path], why: str) -> TrashEntry:
-        numbers = [int(folder.name) for folder in self._numbered()]
-        id = f"{max(numbers, default=0) + 1:06}"
+        id = f"{self._next_number():06}"
         when = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         entry = TrashEntry(id, kind, name, when, why, tuple(path.name for path in files))
         making = self._folder / f".new-{id}"
@@ -159,8 +158,16 @@ class Trash:
         _sync(making / "files")
         _sync(making)
         making.rename(self._folder / id)
+        (self._folder / "last_number").write_text(id, encoding="ascii")
         _sync(self._folder)
         return entry
+
+    def _next_number(self) -> int:
+        """Return a number that no entry had before, unless the trash was emptied by hand."""
+        numbers = [int(folder.name) for folder in self._numbered()]
+        with contextlib.suppress(OSError, ValueError):
+            numbers.append(int((self._folder / "last_number").read_text(encoding="ascii")))
+        return max(numbers, default=0) + 1
 
     def _link(self, path: Path, to: Path) -> None:
         if path.parent.resolve().is_relative_to(self._home.resolve()):

@@ -101,6 +101,16 @@ def test_entries_are_found_by_kind_and_name_the_latest_first(home: Path, trash: 
     assert trash.entries("strategy") == []
 
 
+def test_a_number_is_given_once(home: Path, trash: Trash) -> None:
+    for number in ("000001", "000002"):
+        entry = trash.put("dataset", "A_1d", [write(home, "A_1d.csv", "x")], why="deleted")
+        assert entry is not None
+        assert entry.id == number
+        trash.restore(entry)
+    (home / "trash" / "last_number").write_text("")
+    assert trash.put("dataset", "A_1d", [write(home, "A_1d.csv", "x")], why="deleted") is not None
+
+
 def test_only_empty_forgets(home: Path, trash: Trash) -> None:
     for _ in range(3):
         trash.put("dataset", "A_1d", [write(home, "A_1d.csv", "x")], why="deleted")
@@ -177,6 +187,7 @@ def killed_at(step: int) -> Iterator[list[int]]:
             (os, "link"),
             (os, "fsync"),
             (Path, "mkdir"),
+            (Path, "write_text"),
             (Path, "rename"),
             (Path, "replace"),
             (Path, "unlink"),

@@ -104,10 +104,10 @@ class Library:
         listed = self._named(kind, name).name if kind and name else name
         found = self._trash.entries(kind, listed)
         count = f"{len(found)} entr{'y' if len(found) == 1 else 'ies'} in the trash"
-        way_on = (
-            f"{_call('restore', kind or 'strategy', listed or '...')} brings the latest back; entry=... an older one."
-        )
-        return _reply(count, found[:limit], way_on if found else "", total=len(found))
+        way_on = ""
+        if found:
+            way_on = f"{_call('restore', found[0].kind, found[0].name)} brings the latest back; entry=... an older one."
+        return _reply(count, found[:limit], way_on, total=len(found))
 
     def empty(self) -> int:
         """Forget everything in the trash for good and return how many entries that were.

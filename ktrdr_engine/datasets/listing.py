@@ -40,7 +40,7 @@ def dataset_row(bars: BarStore, symbol: str, timeframe: str) -> DatasetRow:
     summary = bars.summary(symbol, timeframe)
     gaps = find_gaps(bars.load(symbol, timeframe))
     return DatasetRow(
-        symbol=symbol,
+        symbol=summary.symbol,
         timeframe=timeframe,
         bars=summary.bars,
         first=format_stamp(summary.first),

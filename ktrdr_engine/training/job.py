@@ -131,7 +131,8 @@ def _load(bars: BarStore, symbol: str, timeframe: str) -> BarSeries:
         return bars.load(symbol, timeframe)
     except InputError as error:
         # Whatever is missing, what can be changed here is which symbols are asked for.
-        error.details |= {"field": "symbols", "value": symbol}
+        known = error.details.pop("known", None) if error.details.get("field") == "timeframe" else None
+        error.details |= {"field": "symbols", "value": symbol} | ({"timeframes": known} if known else {})
         raise
 
 

@@ -25,7 +25,8 @@ def test_a_file_is_loaded_shown_and_listed(ktrdr: Run, home: Path) -> None:
     assert "COMPLETED" in shown.stdout
     assert "new bars" in shown.stdout
     assert "note: MY/FX is listed as MY-FX" in shown.stdout
-    card = ktrdr("data", "show", "MY-FX", "1h", "--json").json
+    card = ktrdr("data", "show", "MY/FX", "1h", "--json").json
+    assert card["symbol"] == "MY-FX"
     assert (card["bars"], card["gaps"], card["missing_bars"]) == (399, 1, 1)
     assert card["longest_gaps"] == [{"first": "2024-01-09T08:00:00Z", "last": "2024-01-09T08:00:00Z", "bars": 1}]
     assert card["loaded_from"] == "file prices.csv"

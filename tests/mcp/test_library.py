@@ -43,7 +43,7 @@ async def test_a_run_over_a_dataset_is_not_hurt_by_its_deletion(agent: Agent, tm
     (tmp_path / "data").mkdir()
     shipped = (shipped_root() / "data" / "EURUSD_1h.csv").read_text()
     (tmp_path / "data" / "MINE_1h.csv").write_text(shipped)
-    started = await agent.asks("start_backtest", **backtest_of("MINE"))
+    started = await agent.asks("start_backtest", **backtest_of("MINE"), model_path="rsi_mlp_v1.0.0.pt")
     await agent.asks("manage_library", action="delete", kind="dataset", name="MINE_1h")
     ended = await agent.asks("get_operation", operation_id=started["operation_id"], wait_seconds=20)
     assert ended["status"] == "COMPLETED"
