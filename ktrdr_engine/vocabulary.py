@@ -307,6 +307,12 @@ def called_here(word: str, known: Iterable[str]) -> str | None:
     return hits[0] if len(hits) == 1 else None
 
 
+def strategy_field(word: str) -> str | None:
+    """Return where the strategy has what `word` names, as a sentence without its full stop."""
+    path = STRATEGY_FIELDS.get(_spelt(word))
+    return f"It belongs to the strategy: set {path} there, and save it" if path else None
+
+
 def unknown_argument(word: str, known: Iterable[str]) -> str:
     """Return what to do about an argument that is none of `known`, as a sentence or more."""
     names = list(known)
@@ -314,8 +320,8 @@ def unknown_argument(word: str, known: Iterable[str]) -> str:
         return f"Did you mean {meant!r}?"
     if answer := concept(word):
         return f"{answer}."
-    if path := STRATEGY_FIELDS.get(_spelt(word)):
-        return f"It belongs to the strategy: set {path} there, and save it."
+    if answer := strategy_field(word):
+        return f"{answer}."
     return did_you_mean(word, names).strip() or "There are none: leave it out."
 
 

@@ -14,7 +14,8 @@ from ktrdr_engine import __version__
 from ktrdr_engine.backtesting.models import DEFAULT_CAPITAL, DEFAULT_COMMISSION, DEFAULT_SLIPPAGE
 from ktrdr_engine.cli.completing import model_paths, operation_ids, strategy_paths
 from ktrdr_engine.cli.library import Json, data, library, models, strategies
-from ktrdr_engine.cli.running import running, show_tracebacks
+from ktrdr_engine.cli.running import note_command, running, show_tracebacks
+from ktrdr_engine.cli.unknown_options import StartCommand
 
 app = typer.Typer(
     help="Backtest neural strategies on real prices, from the shell or from an agent.",
@@ -49,12 +50,14 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     show_tracebacks(debug)
+    note_command(context.invoked_subcommand)
 
 
 @app.command()
@@ -78,7 +81,7 @@ def mcp(context: typer.Context) -> None:
     os.execv(sys.executable, command)
 
 
-@app.command()
+@app.command(cls=StartCommand)
 def backtest(
     *,
     symbol: Annotated[str, typer.Option(help="Instrument, for example EURUSD.")],
@@ -129,7 +132,7 @@ def report(
         write_report(settings, operation_id, output=output, show=show)
 
 
-@app.command()
+@app.command(cls=StartCommand)
 def train(
     *,
     strategy: StrategyPath,

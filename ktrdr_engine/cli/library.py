@@ -11,6 +11,7 @@ import typer
 
 from ktrdr_engine.cli.completing import kinds, own_names
 from ktrdr_engine.cli.running import running
+from ktrdr_engine.cli.unknown_options import StartCommand
 
 strategies = typer.Typer(help="List, show, check and begin strategies.")
 models = typer.Typer(help="List and show trained models.")
@@ -154,7 +155,7 @@ def data_market(
             set_market(settings, symbol, timeframe, name, as_json=json)
 
 
-@data.command("load")
+@data.command("load", cls=StartCommand)
 def load_data(
     *,
     symbol: Annotated[str, typer.Option(help="As the source calls it; BTC/USDT is the same as BTC-USDT.")],

@@ -29,18 +29,24 @@ _HINTS = {
     "model_error": "See what there is: ktrdr models",
     "strategy_error": "See what there is: ktrdr strategies",
     "strategy_conflict": "See what is there: ktrdr strategies show NAME",
-    "invalid_request": "See what is expected: ktrdr --help",
+    "invalid_request": "See what is expected: {command} --help",
     "storage_error": "KTRDR_HOME names the folder that ktrdr writes to.",
 }
 
 
 _DEFECT = "It is a defect, not your input: ktrdr --debug shows where, please report that."
 _tracebacks: ContextVar[bool] = ContextVar("tracebacks", default=False)
+_command: ContextVar[str] = ContextVar("command", default="ktrdr")
 
 
 def show_tracebacks(wanted: bool) -> None:
     """Say whether errors of this command line show where they come from."""
     _tracebacks.set(wanted)
+
+
+def note_command(name: str | None) -> None:
+    """Say which command runs, so that an error can point at its help; None: none does."""
+    _command.set(f"ktrdr {name}" if name else "ktrdr")
 
 
 @contextmanager
@@ -73,7 +79,7 @@ def _tell(message: str, hint: str | None) -> None:
         traceback.print_exc()
     typer.echo(f"Error: {visible(message)}", err=True)
     if hint:
-        typer.echo(hint, err=True)
+        typer.echo(hint.format(command=_command.get()), err=True)
 
 
 def print_json(value: Any) -> None:

@@ -66,6 +66,25 @@ def test_bad_usage_exits_with_2(ktrdr: Run, arguments: list[str]) -> None:
     assert ktrdr(*arguments).code == 2
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--symbols", "A portfolio is not supported"),
+        ("--stop-loss", "execution.stop_loss"),
+        ("--epochs", "training.epochs"),
+    ],
+)
+def test_an_option_of_other_backtesters_is_answered_by_what_is_so(ktrdr: Run, option: str, words: str) -> None:
+    ended = ktrdr(*backtest_options("EURUSD"), option, "1")
+    told = " ".join(ended.stderr.replace("\u2502", " ").split())
+    assert ended.code == 2
+    assert words in told
+
+
+def test_bad_input_points_at_the_help_of_the_command(ktrdr: Run) -> None:
+    assert "ktrdr backtest --help" in ktrdr(*backtest_options("EURUSD"), "--commission", "5").stderr
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_cancels_and_exits_with_130(held_ktrdr: Run, home: Path, how: signal.Signals) -> None:
     process = subprocess.Popen(
