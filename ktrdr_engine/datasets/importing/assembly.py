@@ -122,10 +122,10 @@ def _add_numbers(rows: Rows, problems: Problems, name: str, column: Numbers, wro
 def _add_misfits(rows: Rows, problems: Problems) -> None:
     misfits = rows.misfits
     problems.add(
-        np.array([number for number, _, _ in misfits], dtype=np.int64),
-        lambda at: f"{misfits[at][1]} cells where {rows.width} are expected: {misfits[at][2]!r}",
+        rows.misfit_rows,
+        lambda at: f"{misfits[at][0]} cells where {rows.width} are expected: {misfits[at][1]!r}",
         "Put quotes around numbers with commas, or separate cells by semicolons"
-        if any(cells > rows.width for _, cells, _ in misfits)
+        if any(cells > rows.width for cells, _ in misfits)
         else "Complete the row or remove it",
     )
 
@@ -271,7 +271,7 @@ def _clock_note(rows: Rows, options: FileOptions) -> str:
     if not (rows.stamps.local[rows.stamps.local != BAD] % DAY_NS).any():
         return ""  # dates alone
     return "times without a zone are taken as UTC" + (
-        f", though here they are {rows.clock}; timezone=... turns them into UTC" if rows.clock else ""
+        f", though they may be {rows.clock}; timezone=... turns them into UTC" if rows.clock else ""
     )
 
 

@@ -17,29 +17,33 @@ _NAMES = {
         "time gmt", "date gmt", "local time", "ts", "dt", "datum zeit", "begins at", "start", "index",
         "unnamed 0", "index level 0", "t", "",
     ),
-    "date": ("date", "dtyyyymmdd", "yyyymmdd", "day", "trade date", "trading date", "datum", "fecha", "data"),
-    "time": ("time", "hhmmss", "hh mm", "zeit", "uhrzeit", "heure", "hora"),
+    "date": ("date", "dtyyyymmdd", "yyyymmdd", "day", "trade date", "trading date", "datum", "fecha", "data",
+        "дата", "日期", "日付"),
+    "time": ("time", "hhmmss", "hh mm", "zeit", "uhrzeit", "heure", "hora", "ora", "время", "时间"),
     "open": (
         "open", "o", "open price", "price open", "opening price", "opening", "first", "openprice", "opn",
-        "eröffnung", "eröffnungskurs", "erster", "ouverture", "ouv", "apertura", "abertura",
+        "eröffnung", "eröffnungskurs", "erster", "eröffn", "ouverture", "ouv", "apertura", "abertura",
+        "откр", "开盘", "开盘价", "始値",
     ),
     "high": (
         "high", "h", "high price", "price high", "max", "highprice", "highest", "hi", "hoch", "höchst", "tageshoch",
-        "haut", "máximo", "maximo", "massimo", "plus haut",
+        "haut", "máximo", "maximo", "máxima", "massimo", "plus haut", "макс", "最高", "最高价", "高値",
     ),
     "low": (
         "low", "l", "low price", "price low", "min", "lowprice", "lowest", "lo", "tief", "tiefst", "tagestief", "bas",
-        "mínimo", "minimo", "plus bas",
+        "mínimo", "minimo", "mínima", "plus bas", "мин", "最低", "最低价", "安値",
     ),
     "close": (
         "close", "c", "close price", "price close", "closing price", "close last", "closeprice", "last", "price",
         "last price", "cls", "schluss", "schlusskurs", "schlußkurs", "clôture", "clôt", "cloture", "clot", "cierre",
-        "chiusura", "dernier", "último", "ultimo", "fechamento",
+        "chiusura", "dernier", "último", "ultimo", "fechamento", "zuletzt", "цена", "закр",
+        "收盘", "收盘价", "終値",
     ),
     "volume": (
         "volume", "vol", "v", "volume base", "base volume", "trade volume", "total volume", "shares traded", "qty",
-        "quantity", "tickvol", "tick volume", "tickvolume", "tick vol", "volumen", "umsatz", "stück", "volumes",
-        "volume in", "real volume",
+        "quantity", "tickvol", "tick volume", "tickvolume", "tick vol", "stück", "stücke", "stuecke",
+        "volumen", "umsatz",
+        "volumes", "volume in", "real volume", "объём", "объем", "成交量", "出来高",
     ),
     "symbol": ("symbol", "ticker", "instrument", "pair", "isin", "kürzel", "name"),
 }  # fmt: skip
@@ -166,6 +170,8 @@ def _stamp_columns(by_role: dict[str, list[int]], sample: Sequence[Sequence[str]
     stamps, dates, times = (
         [place for place in by_role.get(role, []) if filled(place)] for role in ("timestamp", "date", "time")
     )
+    if stamps and dates and _is_time_of_day(stamps[0], sample, colon=True):
+        return dates[0], stamps[0]
     if stamps and (not dates or not _is_count(stamps[0], sample)):
         return (stamps[0],)
     if dates and times:
@@ -179,10 +185,11 @@ def _is_count(position: int, sample: Sequence[Sequence[str]]) -> bool:
     return bool(cells) and all(re.fullmatch(r"\d{1,7}", cell) for cell in cells)
 
 
-def _is_time_of_day(position: int, sample: Sequence[Sequence[str]]) -> bool:
+def _is_time_of_day(position: int, sample: Sequence[Sequence[str]], *, colon: bool = False) -> bool:
     cells = [row[position].strip() for row in sample if position < len(row)]
-    clock = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?|\d{1,6}|", re.IGNORECASE)
-    return all(clock.fullmatch(cell) for cell in cells)
+    bare = "" if colon else r"|\d{1,6}|"
+    clock = re.compile(r"\d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?" + bare, re.IGNORECASE)
+    return bool(cells) and all(clock.fullmatch(cell) for cell in cells)
 
 
 def _missing(roles: list[str], names: Sequence[str], source: str) -> DataError:

@@ -8,10 +8,10 @@ from ktrdr_engine.datasets.importing.columns import LAYOUTS, plain
 from ktrdr_engine.datasets.importing.dialect import Dialect
 
 _CLOCKS = {
-    "MT4": "a broker's server time, often Europe/Athens",
-    "MT5": "a broker's server time, often Europe/Athens",
-    "HistData": "New York's winter time, which is Etc/GMT+5",
-    "Dukascopy": "said to be local",
+    "MT4": "those of a broker's server, often Europe/Athens",
+    "MT5": "those of a broker's server, often Europe/Athens",
+    "HistData or NinjaTrader": "New York's winter time (Etc/GMT+5) if HistData wrote them",
+    "Dukascopy": "local ones",
 }
 """Makers whose stamps have no zone and are known not to be UTC."""
 
@@ -49,7 +49,7 @@ def _by_place(dialect: Dialect) -> str:
     if names == LAYOUTS["binance"]:
         return "Binance"
     if dialect.separator == ";" and re.fullmatch(r"\d{8} \d{6}", cells[0]):
-        return "HistData"
+        return "HistData or NinjaTrader"
     if names[:2] == ("date", "time") and re.fullmatch(r"\d{4}\.\d\d\.\d\d", cells[0]):
         return "MT5" if "spread" in names else "MT4"
     if width in (7, 8) and re.fullmatch(r"\d{9,10}", cells[0]):

@@ -97,7 +97,8 @@ def find_marks(cells: Sequence[str], given: str) -> tuple[str, ...]:
         return (given,)
     commas = [cell for cell in (_cleaned(cell) for cell in cells) if "," in cell]
     if not commas:
-        return (".",)
+        # Whole numbers so far may go on either way.
+        return (".",) if any("." in cell for cell in cells) else (".", ",")
     misfits = {mark: sum(re.match(_PATTERNS[mark], cell) is None for cell in commas) for mark in (".", ",")}
     if misfits["."] == misfits[","]:
         return (".", ",")
@@ -116,7 +117,7 @@ def settle_mark(columns: Sequence[NumberColumn], marks: Sequence[str], source: s
         return best
     for column in columns:
         one, other = (column.finish(mark).values for mark in marks)
-        if not np.array_equal(one, other, equal_nan=True):
+        if column.example and not np.array_equal(one, other, equal_nan=True):
             text = column.example
             point, comma = (float(_read(pa.array([text]), mark)[0][0]) for mark in marks)
             raise DataError(

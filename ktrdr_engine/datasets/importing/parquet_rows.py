@@ -21,6 +21,7 @@ from ktrdr_engine.datasets.importing.stamps import BAD, StampColumn, Stamps, epo
 from ktrdr_engine.errors import DataError
 
 _ROWS = 500_000
+_SAMPLE = 50
 _LEAST, _MOST = -9_214_646_400, 9_214_646_400  # seconds: the years 1678 to 2261
 
 
@@ -35,7 +36,8 @@ def read_parquet(path: Path, options: FileOptions, say: Callable[[str], None]) -
         names = [field.name for field in file.schema_arrow]
         if file.metadata.num_rows > MOST_ROWS:
             raise DataError(f"{path.name}: it has more than {MOST_ROWS:,} rows. Split it by years.")
-        columns = find_columns(options.columns or names, path.name)
+        sample = _sample(next(file.iter_batches(_SAMPLE), None))
+        columns = find_columns(options.columns or names, path.name, sample)
         used = [names[place] for place in columns.read]
         parts: list[pa.RecordBatch] = []
         done = 0
@@ -61,6 +63,19 @@ def read_parquet(path: Path, options: FileOptions, say: Callable[[str], None]) -
         title=f"Parquet, times as {stamps.title}",
         unused=columns.unused,
     )
+
+
+def _sample(rows: pa.RecordBatch | None) -> list[tuple[str, ...]]:
+    """Return rows as text, cells that have none as empty."""
+    if rows is None:
+        return []
+    texts = []
+    for column in rows.columns:
+        try:
+            texts.append(pc.fill_null(pc.cast(column, pa.string()), "").to_pylist())
+        except pa.ArrowException:
+            texts.append(["?"] * len(column))
+    return list(zip(*texts, strict=True))
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -97,8 +112,10 @@ def _typed_numbers(column: pa.ChunkedArray, name: str, source: str) -> Numbers:
 
 def _stamps(columns: list[pa.ChunkedArray], source: str, options: FileOptions) -> Stamps:
     kind = columns[0].type
-    if _is_text(kind):
+    if _is_text(kind) or len(columns) == 2:
         texts = [pc.utf8_trim_whitespace(_text(column)) for column in columns]
+        if len(columns) == 2 and pa.types.is_integer(columns[1].type):
+            texts[1] = pc.utf8_lpad(texts[1], 6, "0")
         text = pc.binary_join_element_wise(*texts, " ") if len(texts) == 2 else texts[0]
         read = StampColumn(source, text[:500].to_pylist(), options)
         read.add(text)

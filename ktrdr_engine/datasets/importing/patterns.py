@@ -18,8 +18,12 @@ _TIME = (
     r"(?:[T ,;_]*(?P<H>\d{1,2}):?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:[.,:]?(?P<f>\d{1,9}))?)?"
     r"(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?)?"
 )
-_SPACED = _TIME.replace("[T ,;_]*", "[T ,;_]+")
-_ZONE = r"(?: ?(?P<z>[A-Za-z]{1,4}|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?))?(?: ?\[[^\]]*\])?"
+# After a blank the minutes may be missing ("09-AM"); without one, 2017010209 would be a time and seconds since 1970.
+_SPACED = (
+    r"(?:[T ,;_]+(?P<H>\d{1,2})(?::?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:[.,:]?(?P<f>\d{1,9}))?)?)?"
+    r"(?:[ -]?(?P<p>[AaPp])\.?[Mm]\.?)?)?"
+)
+_ZONE = r"(?: ?(?P<z>[A-Za-z]{1,4}|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?))?(?: [A-Z]{3,5}| ?\[[^\]]*\]| ?\([^)]*\))?"
 _PARTS = {"Y": r"(?P<y>\d{4}|\d{2})", "M": r"(?P<m>\d{1,2})", "D": r"(?P<d>\d{1,2})"}
 _FIXED = {"Y": r"(?P<y>\d{4})", "M": r"(?P<m>\d{2})", "D": r"(?P<d>\d{2})"}
 _NAME = r"(?P<b>[A-Za-z]{3,9})\.?"
@@ -52,7 +56,9 @@ def patterns(order: str = "") -> list[Pattern]:
             "DMY",
         ),
         Pattern(
-            "name of the month, day, year", f"{_WEEKDAY}{_NAME}[- ./]*{_PARTS['D']},? +{_FIXED['Y']}{_SPACED}", "MDY"
+            "name of the month, day, year",
+            f"{_WEEKDAY}{_NAME}[- ./]*{_PARTS['D']},?[- /]+{_PARTS['Y']}{_SPACED}",
+            "MDY",
         ),
         Pattern("year, name of the month, day", f"{_FIXED['Y']}[- ./]{_NAME}[- ./]{_PARTS['D']}{_SPACED}", "YMD"),
         Pattern(_title("DMY", "/"), separated["DMY"] + _SPACED, "DMY"),

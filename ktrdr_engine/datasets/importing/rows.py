@@ -27,7 +27,8 @@ class Rows:
         title: How the file was recognised, for a note; "": as a file of our own form, which needs none.
         clock: What is known of the clock of stamps without zone; "": nothing.
         header: The name of the column of times, which a header repeated in the file shows again.
-        misfits: Rows with too few or too many cells: number, how many, text.
+        misfit_rows: Numbers of rows with too few or too many cells.
+        misfits: Of the first of these: how many cells, and the text.
         width: How many cells a row has.
         unused: Names of the columns not read.
     """
@@ -40,6 +41,7 @@ class Rows:
     title: str
     clock: str = ""
     header: str = ""
-    misfits: list[tuple[int, int, str]] = field(default_factory=list)
+    misfit_rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    misfits: list[tuple[int, str]] = field(default_factory=list)
     width: int = 0
     unused: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from ktrdr_engine.errors import DataError
 _BLOCK = 16 * 1024 * 1024
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _COMMENTS = ("#", "//")
+_NAMED = 20
 Say = Callable[[str], None]
 
 
@@ -61,8 +63,9 @@ class _Table:
         self._options = options
         self._keys = [f"c{place}" for place in range(len(dialect.names))]
         self._count = 0
-        self._misfits: list[tuple[int, int, str]] = []
-        self._comments: list[int] = []
+        self._misfits: list[tuple[int, str]] = []
+        self._misfit_rows = array("q")
+        self._comments = array("q")
         self._symbols: set[str] = set()
         self._clock_width = 0
         sample = [row for row in dialect.sample if len(row) == len(dialect.names)]
@@ -127,7 +130,8 @@ class _Table:
         mark = settle_mark(self._numbers, self._marks, self._source)
         numbers = [column.finish(mark) for column in self._numbers]
         maker = maker_of(self._dialect)
-        passed_over = np.array([number for number, _, _ in self._misfits] + self._comments, dtype=np.int64)
+        misfit_rows, comments = (np.array(rows, dtype=np.int64) for rows in (self._misfit_rows, self._comments))
+        passed_over = np.concatenate((misfit_rows, comments))
         every = np.arange(1, self._count + len(passed_over) + 1, dtype=np.int64)
         return Rows(
             number=np.delete(every, passed_over - 1),
@@ -138,6 +142,7 @@ class _Table:
             title=self._title(maker, stamps.title, mark),
             clock=clock_of(maker, self._dialect),
             header=self._dialect.names[self._columns.stamp[0]] if self._dialect.has_header else "",
+            misfit_rows=misfit_rows,
             misfits=self._misfits,
             width=len(self._keys),
             unused=self._columns.unused,
@@ -148,7 +153,9 @@ class _Table:
         if not text or text.startswith(_COMMENTS):
             self._comments.append(row.number)
         else:
-            self._misfits.append((row.number, row.actual_columns, row.text[:80]))
+            self._misfit_rows.append(row.number)
+            if len(self._misfits) < _NAMED:
+                self._misfits.append((row.actual_columns, row.text[:80]))
         return "skip"
 
     def _stamp_text(self, batch: pa.RecordBatch) -> pa.Array:

@@ -59,6 +59,22 @@ def test_dates_and_whole_numbers_of_dates_are_read(tmp_path: Path) -> None:
         assert stamps_of(read(write(tmp_path, {"Date": stamps, **PRICES})).series) == days
 
 
+def test_date_and_time_may_be_columns_of_their_own(tmp_path: Path) -> None:
+    clocks = [0, 3600, 7200]
+    days = pa.array([19723] * 3, pa.date32())
+    for date, time in (
+        (days, pa.array(clocks, pa.time32("s"))),
+        (pa.array(["2024-01-01"] * 3), pa.array(["00:00", "01:00", "02:00"])),
+        (pa.array([20240101] * 3), pa.array([0, 10000, 20000])),
+    ):
+        assert stamps_of(read(write(tmp_path, {"date": date, "time": time, **PRICES})).series) == EXPECTED
+
+
+def test_a_column_that_numbers_the_rows_is_not_the_time(tmp_path: Path) -> None:
+    columns = {"index": pa.array([0, 1, 2]), "Date": pa.array(SECONDS, pa.timestamp("s")), **PRICES}
+    assert stamps_of(read(write(tmp_path, columns)).series) == EXPECTED
+
+
 @pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
 def test_an_index_of_pandas_is_the_time(tmp_path: Path, zone: str | None) -> None:
     index = pd.DatetimeIndex(np.array(SECONDS, dtype="datetime64[s]"), tz="UTC")

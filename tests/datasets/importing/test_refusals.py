@@ -163,3 +163,26 @@ def test_an_archive_of_several_files_is_refused_with_their_names(tmp_path: Path)
         archive.writestr("b.csv", HEADER)
     with pytest.raises(DataError, match=r"a\.csv, b\.csv"):
         read_content(tmp_path, packed.getvalue(), "x.zip")
+
+
+def test_whole_numbers_may_be_followed_by_either_mark(tmp_path: Path) -> None:
+    whole = "time;open;high;low;close;volume\n" + "".join(
+        f"{1_500_000_000 + 3600 * n};1;2;1;2;10\n" for n in range(600)
+    )
+    for more in ("1,5", "1.5"):
+        assert read_content(tmp_path, f"{whole}1600000000;1;2;1;{more};10\n").series.close[-1] == 1.5
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Date,Timestamp,Open,High,Low,Close,Volume", "date,time,bidopen,x,y,z,v",
+        "日期,时间,开盘,最高,最低,收盘,成交量",
+        "Дата,Время,Откр.,Макс.,Мин.,Цена,Объём", "Datum,Uhrzeit,Erster,Hoch,Tief,Schlusskurs,Stücke",
+    ],
+)  # fmt: skip
+def test_columns_are_known_by_many_names(tmp_path: Path, header: str) -> None:
+    format = "date,time,open,high,low,close,volume" if "bid" in header else None
+    series = read_content(tmp_path, f"{header}\n20170113,21:05:00,1,2,0.5,1.5,10\n", format=format).series
+    assert stamps_of(series) == ["2017-01-13T21:05"]
+    assert series.prices[:, 0].tolist() == [1, 2, 0.5, 1.5, 10]
