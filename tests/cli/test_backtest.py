@@ -33,6 +33,15 @@ def test_json_is_the_finished_operation_and_nothing_else(held_ktrdr: Run) -> Non
     assert operation.metadata["model_path"] == "m.pt"
 
 
+def test_the_model_and_what_it_has_seen_are_said_at_the_start(ktrdr: Run) -> None:
+    request = ("--symbol", "EURUSD", "--timeframe", "1h", "--strategy", "rsi_mean_reversion")
+    for start, relation in (("2017-11-03", "out_of_sample"), ("2017-11-02", "in_sample")):
+        ended = ktrdr("backtest", *request, "--start", start, "--end", "2017-12-29", "--json")
+        assert ended.code == 0
+        assert f"model models/rsi_mlp_v1.0.0.pt: {relation}" in ended.stderr
+        assert ended.json["results"]["model_relation"] == relation
+
+
 def test_a_failed_backtest_exits_with_1_and_says_why(held_ktrdr: Run, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
     ended = held_ktrdr(*backtest_options("CRASH"))

@@ -25,7 +25,14 @@ def test_strategies_are_listed_with_and_without_a_word(ktrdr: Run, command: tupl
 def test_models_are_listed_with_and_without_a_word(ktrdr: Run, command: tuple[str, ...]) -> None:
     ended = ktrdr(*command)
     assert ended.code == 0
-    for word in ("rsi_mlp_v1.0.0.pt", "rsi_mean_reversion", "EURUSD", "0.2822", "unchanged"):
+    for word in (
+        "rsi_mlp_v1.0.0.pt",
+        "rsi_mean_reversion",
+        "EURUSD",
+        "0.282162",
+        "2017-11-02..2017-12-27",
+        "unchanged",
+    ):
         assert word in ended.stdout
 
 
@@ -110,7 +117,7 @@ def test_a_file_that_is_no_text_is_refused(ktrdr: Run, home: Path) -> None:
 def test_a_model_is_shown_with_its_splits(ktrdr: Run) -> None:
     shown = ktrdr("models", "show", "rsi_mlp_v1.0.0")
     assert shown.code == 0
-    for words in ("rsi_mean_reversion (unchanged)", "EURUSD 1h", "validation", "0.2822", "0.6389"):
+    for words in ("rsi_mean_reversion (unchanged)", "EURUSD 1h", "validation", "2017-10-31", "0.282162", "0.638919"):
         assert words in shown.stdout
     assert ktrdr("models", "show", "rsi_mlp_v1.0.0", "--json").json["epochs_run"] > 0
     assert ktrdr("models", "show", "nothing").code == 2
