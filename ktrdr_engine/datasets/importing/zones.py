@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrdr_engine.errors import InvalidRequest, did_you_mean
+from ktrdr_engine.errors import InvalidRequest, nearest
 
 _SECOND = 1_000_000_000
 _DAY = 86_400
@@ -44,10 +44,14 @@ def find_zone(name: str) -> tzinfo:
     known = available_timezones()
     if name in known:
         return ZoneInfo(name)
+    cities = {zone.rpartition("/")[2].casefold(): zone for zone in sorted(known) if "/" in zone}
+    city = cities.get(name.strip().replace(" ", "_").casefold())
+    meant = [city] if city else nearest(name, known, limit=1)
+    hint = f" Did you mean {meant[0]!r}?" if meant else ""
     raise InvalidRequest(
-        f"timezone={name!r} is not known.{did_you_mean(name, known)} "
+        f"timezone={name!r} is not known.{hint} "
         "Give an IANA name such as 'America/New_York', or an offset such as '+02:00'.",
-        details={"field": "timezone", "value": name},
+        details={"field": "timezone", "value": name} | ({"mended": {"timezone": meant[0]}} if meant else {}),
     )
 
 

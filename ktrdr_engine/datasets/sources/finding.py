@@ -57,10 +57,10 @@ class Sources:
         word, _, detail = request.source.partition(":")
         for field in ("path", "format", "date_format", "timezone"):
             value = getattr(request, field)
-            if word != "file" and value is not None:
+            if word != "file" and value:
                 raise InvalidRequest(
                     f"{field}={value!r} goes with source='file' only: leave it out, or set source='file'.",
-                    details={"field": field, "value": value},
+                    details={"field": field, "value": value, "mended": {field: None}},
                 )
         if word == "file" and not detail:
             return file_source(request, timeframe, self._home)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ktrdr_engine.datasets.importing.zones import find_zone, to_utc
-from ktrdr_engine.errors import DataError
+from ktrdr_engine.errors import DataError, InvalidRequest
 from tests.datasets.importing.files import BAR, HEADER, read_content, stamps_of
 
 OCTOBER = [f"2021-10-31 {hour:02d}:{minute:02d}" for hour in (1, 2, 2, 3) for minute in (0, 30)]
@@ -64,6 +64,19 @@ def test_an_hour_that_should_stand_twice_but_does_not_is_noted(tmp_path: Path) -
 def test_a_zone_does_not_touch_times_that_have_one(tmp_path: Path) -> None:
     series = read_content(tmp_path, rows(["2021-06-01T00:00:00Z"]), timezone="Europe/Berlin").series
     assert stamps_of(series) == ["2021-06-01T00:00"]
+
+
+@pytest.mark.parametrize(("name", "meant"), [("Europe/Berln", "Europe/Berlin"), ("new york", "America/New_York")])
+def test_a_zone_that_is_not_known_is_refused_with_the_nearest(name: str, meant: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"Did you mean '{meant}'") as refused:
+        find_zone(name)
+    assert refused.value.details["field"] == "timezone"
+
+
+def test_a_zone_that_is_near_none_is_not_answered_with_all_of_them() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        find_zone("Mars")
+    assert len(refused.value.message) < 200
 
 
 @pytest.mark.parametrize("name", ["+02:00", "UTC+2", "Etc/GMT-2"])
