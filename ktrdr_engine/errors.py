@@ -4,6 +4,7 @@
 KtrdrError
  ├─ InputError               fix the input
  │   ├─ InvalidRequest         an argument makes no sense
+ │   │   └─ SeveralMistakes      more than one does
  │   ├─ StrategyError          a strategy file
  │   │   └─ StrategyConflict     somebody else wrote that file
  │   ├─ DataError              a price file or a range of bars
@@ -31,7 +32,7 @@ A message says what is wrong, the value, and the repair. `code` is a stable word
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Final
 
@@ -72,6 +73,18 @@ class InvalidRequest(InputError):
     """An argument makes no sense: a date, an amount, a cursor."""
 
     code = "invalid_request"
+
+
+class SeveralMistakes(InvalidRequest):
+    """More than one thing is wrong with a request; `details["errors"]` has the details of each, in order."""
+
+    def __init__(self, found: Sequence[InputError]) -> None:
+        mended = {field: value for one in found for field, value in one.details.get("mended", {}).items()}
+        super().__init__(
+            "\n".join([f"{len(found)} mistakes.", *(f"- {one.message}" for one in found)]),
+            details={"errors": [{"code": one.code, **one.details} for one in found], "mended": mended},
+        )
+        self.found = tuple(found)
 
 
 class StrategyError(InputError):
@@ -198,6 +211,35 @@ def about(field: str, value: str | None) -> Iterator[None]:
     except InputError as error:
         error.details = {"field": field, "value": value} | error.details
         raise
+
+
+class Checks:
+    """Independent checks of one request, whose mistakes are told together rather than one a call."""
+
+    def __init__(self) -> None:
+        self._found: list[InputError] = []
+
+    @contextmanager
+    def each(self) -> Iterator[None]:
+        """Keep a mistake for later; what the block would have set is then not set."""
+        try:
+            yield
+        except SeveralMistakes as error:
+            self._found += error.found
+        except InputError as error:
+            self._found.append(error)
+
+    def finish(self) -> None:
+        """Go on if there was no mistake.
+
+        Raises:
+            InputError: The mistake, or `SeveralMistakes`.
+        """
+        if not self._found:
+            return
+        if len(self._found) == 1:
+            raise self._found[0]
+        raise SeveralMistakes(self._found)
 
 
 def nearest(word: str, known: Iterable[str], *, limit: int = 3, cutoff: float = 0.6) -> list[str]:

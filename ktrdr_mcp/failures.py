@@ -50,9 +50,9 @@ def repairs(error: KtrdrError) -> dict[str, object]:
     details = error.details
     mends: dict[str, object] = dict(details.get("mended", {}))
     listed = details.get("errors", ())
-    fields = [one["field"] for one in listed if isinstance(one, Mapping) and "field" in one]
-    for field in fields:
-        mends.setdefault(str(field), UNKNOWN)
+    for one in listed:
+        if isinstance(one, Mapping) and "field" in one:
+            mends.setdefault(str(one["field"]), _meant(one))
     # Whoever opens a file by its name does not know by which argument that was given: it is `name` then.
     field = details.get("field", "name" if "nearest" in details else None)
     if isinstance(field, str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from ktrdr_engine.errors import StrategyError, about
+from ktrdr_engine.errors import Checks, StrategyError, about
 
 if TYPE_CHECKING:
     from ktrdr_engine.backtesting.models import BacktestRequest
@@ -68,11 +68,14 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
     from ktrdr_engine.bars.frames import frames
     from ktrdr_engine.bars.window import window
 
-    first, last = request.range_ns()
-    with about("strategy_config_path", request.strategy_config_path):
+    checks = Checks()
+    with checks.each():
+        first, last = request.range_ns()
+    with checks.each(), about("strategy_config_path", request.strategy_config_path):
         strategy = strategies.load(request.strategy_config_path)
-    with about("symbol", request.symbol):
+    with checks.each(), about("symbol", request.symbol):
         series = bars.load(request.symbol, request.timeframe)
+    checks.finish()
     plan = strategy.config.feature_plan()
     if plan.timeframe != request.timeframe:
         raise StrategyError(

@@ -10,7 +10,7 @@ import re
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 
-from ktrdr_engine.errors import InvalidRequest
+from ktrdr_engine.errors import Checks, InvalidRequest
 
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)"
@@ -72,7 +72,12 @@ def parse_range(start_date: str, end_date: str) -> tuple[int, int]:
     Raises:
         InvalidRequest: A date cannot be read, or the end is before the start.
     """
-    first, last = parse_bound(start_date, end=False), parse_bound(end_date, end=True)
+    checks = Checks()
+    with checks.each():
+        first = parse_bound(start_date, end=False)
+    with checks.each():
+        last = parse_bound(end_date, end=True)
+    checks.finish()
     if first > last:
         raise InvalidRequest(
             f"end_date {end_date!r} is before start_date {start_date!r}: swap them.",

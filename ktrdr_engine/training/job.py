@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from ktrdr_engine.errors import InputError, InvalidRequest, StrategyError, about
+from ktrdr_engine.errors import Checks, InputError, InvalidRequest, StrategyError, about
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,10 +71,13 @@ def prepare(request: TrainingRequest, strategies: StrategyLibrary, models: Model
     from ktrdr_engine.bars.window import window
     from ktrdr_engine.training.trainer import gather
 
-    first, last = request.range_ns()
-    with about("strategy_config_path", request.strategy_config_path):
+    checks = Checks()
+    with checks.each():
+        first, last = request.range_ns()
+    with checks.each(), about("strategy_config_path", request.strategy_config_path):
         strategy = strategies.load(request.strategy_config_path)
         _require_a_network(strategy)
+    checks.finish()
     _require_its_timeframes(request, strategy)
     models.writable_folder()
     plan, before = strategy.config.feature_plan(), strategy.config.bars_before()

@@ -103,6 +103,14 @@ def test_the_shipped_rules_say_truly_how_they_did(
     assert 0.49 < results.exposure < 0.76
 
 
+def test_the_strategy_the_symbol_and_the_dates_are_refused_together(job_of: JobMaker) -> None:
+    wrong = {"strategy_config_path": "trend_rule", "symbol": "APL", "start_date": "2001", "end_date": "never"}
+    with pytest.raises(InvalidRequest) as caught:
+        job_of(RULES | wrong)
+    told = caught.value.details["errors"]
+    assert [one["field"] for one in told] == ["start_date", "end_date", "strategy_config_path", "symbol"]
+
+
 def test_a_model_beside_rules_is_refused(job_of: JobMaker) -> None:
     with pytest.raises(InvalidRequest, match=r"decides by rules .* Leave model_path out") as caught:
         job_of(RULES | {"model_path": "models/rsi_mlp_v1.0.0.pt"})

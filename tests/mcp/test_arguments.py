@@ -134,6 +134,15 @@ async def test_what_the_engine_refuses_is_never_repeated_in_the_example(
     assert 'strategy_config_path="' in example
 
 
+async def test_mistakes_that_do_not_depend_on_each_other_are_told_at_once(session: Session) -> None:
+    refusal = await session.refusal(
+        "start_backtest", **backtest_of("HELD") | {"start_date": "1.6.2017", "end_date": "x"}
+    )
+    assert "Did you mean '2017-06-01'" in refusal
+    assert "end_date 'x'" in refusal
+    assert 'start_date="2017-06-01", end_date=...' in refusal.splitlines()[-1]
+
+
 async def test_a_number_beyond_its_range_is_brought_to_the_end_of_it(session: Session) -> None:
     assert "list_operations(limit=100)" in await session.refusal("list_operations", limit=500)
 
