@@ -129,8 +129,8 @@ def learning(epochs: Epochs) -> list[Figure]:
         marks = () if epochs.best is None else ((float(epochs.best), f"best epoch {epochs.best}"),)
         words = words_on(curves, epochs)
         if unit and epochs.baseline is not None:
-            level = np.full(2, epochs.baseline)
-            lines += (_line("majority baseline", epochs.epoch[[0, -1]], level, "quiet", dashed=True),)
+            level = np.full(len(epochs.epoch), epochs.baseline)
+            lines += (_line("majority baseline", epochs.epoch, level, "quiet", dashed=True),)
             words = f"{words} {baseline_words(epochs)}"
         figures.append(Figure(f"learning{number}", title, words, unit, lines, dated=False, marks=marks))
     return figures

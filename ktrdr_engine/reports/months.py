@@ -80,7 +80,8 @@ def _cell(value: float, scale: float) -> Cell:
     if value != value:
         return Cell("")
     strength = _FAINTEST + round((_STRONGEST - _FAINTEST) * abs(value) / scale)
-    return Cell(_text(value), "gain" if value > 0 else "loss" if value < 0 else "", strength)
+    # Thirteen columns have to fit a page: the unit stands above them.
+    return Cell(percent(value, 1).removesuffix(" %"), "gain" if value > 0 else "loss" if value < 0 else "", strength)
 
 
 def _text(value: float) -> str:

@@ -18,6 +18,7 @@ from ktrdr_engine import __version__
 from ktrdr_engine.backtesting.models import relation_of
 from ktrdr_engine.charts.run import Run
 from ktrdr_engine.charts.wording import extent, outcome, period, sentence, trading, worst
+from ktrdr_engine.fields import request_subject
 from ktrdr_engine.inference.metadata import CLASSES
 from ktrdr_engine.metrics.wording import label
 from ktrdr_engine.reports import curves
@@ -115,9 +116,12 @@ def _summary(run: Run) -> list[str]:
 
 
 def _title(operation: Operation) -> str:
-    strategy = str(operation.metadata.get("strategy_config_path") or "").removeprefix("strategies/")
+    about = request_subject(operation.metadata)
     what = label(operation.operation_type.lower())
-    return f"{what} of {strategy.removesuffix('.yaml')}" if strategy else what
+    market = " ".join(about[name] for name in ("symbol", "timeframe") if name in about)
+    return " ".join(
+        part for part in (what, "strategy" in about and f"of {about['strategy']}", market and f"on {market}") if part
+    )
 
 
 def _argument(name: str, value: Any) -> str:
