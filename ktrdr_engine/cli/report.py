@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import tempfile
 import webbrowser
@@ -13,12 +14,13 @@ import anyio.to_thread
 import typer
 
 from ktrdr_engine.composition import open_application
-from ktrdr_engine.errors import InvalidRequest
+from ktrdr_engine.errors import InvalidRequest, KtrdrError, StorageError
 from ktrdr_engine.reports.gathering import gather_report
 
 if TYPE_CHECKING:
     from ktrdr_engine.settings import Settings
 
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _HEAD_BYTES: Final = 4_096  # of a report; who it belongs to is said within them
 
 
@@ -29,7 +31,8 @@ def write_report(settings: Settings, operation_id: str, *, output: Path | None, 
 
     Raises:
         OperationNotFound: There is no such operation.
-        InvalidRequest: The file cannot be written, or is something else.
+        InvalidRequest: The file cannot be written there, or is something else.
+        StorageError: There is no room for it.
         KtrdrError: What is kept of the operation cannot be read.
     """
     target = output or Path(f"{operation_id}.html")
@@ -78,7 +81,9 @@ def _write(target: Path, page: str) -> None:
         raise _unwritable(target, error) from error
 
 
-def _unwritable(target: Path, error: OSError) -> InvalidRequest:
+def _unwritable(target: Path, error: OSError) -> KtrdrError:
+    if error.errno in _NO_ROOM:
+        return StorageError(f"{target} cannot be written ({error.strerror}): make room, or choose another --output.")
     return InvalidRequest(
         f"{target} cannot be written ({error.strerror}): choose another file with --output.",
         details={"field": "output", "value": str(target)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 import typer
@@ -39,25 +39,40 @@ def run_watched(settings: Settings, start: Start, *, as_json: bool, more: MoreTa
     Raises:
         KtrdrError: It could not be started.
     """
-    operation, interrupted = anyio.run(_watched, settings, start)
+    operation, interrupted, is_stored = anyio.run(_watched, settings, start)
     if operation is not None:
         _show(operation, as_json=as_json, more=more)
     if interrupted:
         print("Cancelled by Ctrl-C.", file=sys.stderr)
         return INTERRUPTED
-    return DONE if operation and operation.status is OperationStatus.COMPLETED else FAILED
+    return DONE if operation and operation.status is OperationStatus.COMPLETED and is_stored else FAILED
 
 
-async def _watched(settings: Settings, start: Start) -> tuple[Operation | None, bool]:
-    """Return the operation as it ended, and whether Ctrl-C ended it; None: Ctrl-C came before there was one."""
+class _Watched(NamedTuple):
+    """The operation as it ended, whether Ctrl-C ended it, and whether later commands will find all of it.
+
+    None: Ctrl-C came before there was one.
+    """
+
+    operation: Operation | None
+    interrupted: bool
+    is_stored: bool
+
+
+async def _watched(settings: Settings, start: Start) -> _Watched:
+    operation: Operation | None = None
     patience = anyio.CancelScope()
     with ending_signals(lambda _signal: patience.cancel()):
         async with open_application(settings) as application:
             operation_id: str | None = None
             with patience:
                 operation_id = await start(application)
-                return await _follow(application, operation_id), False
-            return (await _stop(application, operation_id) if operation_id else None), True
+                operation = await _follow(application, operation_id)
+            if operation is None and operation_id is not None:
+                operation = await _stop(application, operation_id)
+    # Only now: with the application ended the last attempt to store it.
+    is_stored = operation is None or application.operations.is_stored(operation.operation_id)
+    return _Watched(operation, patience.cancel_called, is_stored)
 
 
 async def _follow(application: Application, operation_id: str) -> Operation:

@@ -155,10 +155,18 @@ class Archive(Protocol):
     def finish(self, operation: Operation, artefacts: Artefacts, *, over_cancel: bool) -> Stored:
         """Record the end, files first, unless an end is recorded; return what is.
 
-        A COMPLETED one does not replace CANCELLING unless `over_cancel`.
+        A COMPLETED one does not replace CANCELLING unless `over_cancel`, which also completes an end that was noted.
 
         Raises:
             StorageError: It cannot be recorded.
+        """
+        ...
+
+    def note_end(self, operation: Operation, headline: str | None) -> None:
+        """Record an end without what the operation left, where there is no room for that; `finish` may follow.
+
+        Raises:
+            StorageError: Not even that can be recorded.
         """
         ...
 
@@ -302,6 +310,9 @@ class MemoryArchive:
             if len(self._with_tables) > _TABLES_KEPT:
                 self._with_tables.popleft().tables.clear()
         return Stored(operation)
+
+    def note_end(self, operation: Operation, headline: str | None) -> None:
+        """Do nothing: who runs the operation remembers it as well."""
 
     def keep_history(self, operation_id: str, history: FinishedHistory) -> None:
         """Do nothing: this memory is killed along with its process."""

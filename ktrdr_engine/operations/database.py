@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -88,11 +88,14 @@ class Database:
             return default
         try:
             return action(self._connected())
-        except sqlite3.DatabaseError as error:
-            if not is_corrupt(error):
+        except (sqlite3.DatabaseError, OSError) as error:
+            if isinstance(error, sqlite3.DatabaseError) and is_corrupt(error):
+                self._set_aside()
+                return default
+            if self._connection is not None or (unwritable := self._file.open_unwritable()) is None:
                 raise
-            self._set_aside()
-            return default
+            with closing(unwritable):
+                return action(unwritable)
 
     def _transact(self, action: Callable[[sqlite3.Connection], T]) -> T:
         self._file.path.parent.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,7 @@ WORKER_LOST = ErrorInfo(
 )
 INTERRUPTED = ErrorInfo(
     code="interrupted",
-    message="The process that ran this operation ended before it did. "
+    message="The process that ran this operation ended before it did, or could not write down how it ended. "
     "Start the operation again, with a new idempotency_key if it had one.",
 )
 

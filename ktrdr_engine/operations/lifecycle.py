@@ -132,6 +132,11 @@ class Lifecycle:
         """Return the operations of this process that have not ended, as last seen."""
         return [record.operation for record in self._records.live.values() if not record.is_final]
 
+    def is_stored(self, operation_id: str) -> bool:
+        """Return whether all that is known of an operation is where a later process finds it."""
+        record = self._records.live.get(operation_id)
+        return record is None or record.unsaved is None
+
     @property
     def is_closing(self) -> bool:
         """Whether no new work is taken any more."""

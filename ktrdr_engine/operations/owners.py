@@ -1,19 +1,24 @@
 """Which process runs an operation, and whether it still lives: one locked file a process, no heartbeat.
 
-The operating system lets go of a lock when its process ends, however it ends.
+The operating system lets go of a lock when its process ends, however it ends. Beside it lies a reserve: some room that
+is given up when the disk is full, so that how an operation ended can be written down all the same.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ktrdr_engine.errors import StorageError
 
 if TYPE_CHECKING:
     from filelock import FileLock
+
+_RESERVE_BYTES: Final = 65_536  # a few pages of the database and of its log
 
 
 class Owner:
@@ -56,6 +61,7 @@ class Owner:
             if not path.exists():
                 return True
             with _lock(path).acquire(blocking=False):
+                self._reserve(owner_id).unlink(missing_ok=True)
                 path.unlink(missing_ok=True)
         except Timeout:
             return False
@@ -64,10 +70,16 @@ class Owner:
             return False
         return True
 
+    def give_up_reserve(self) -> None:
+        """Make room on a full disk; there is none to give a second time."""
+        with contextlib.suppress(OSError):
+            self._reserve(self.owner_id).unlink(missing_ok=True)
+
     def release(self) -> None:
         """Let go of the lock and take a new name, for whatever is claimed later."""
         with self._guard:
             if self._held is not None:
+                self.give_up_reserve()
                 self._path(self.owner_id).unlink(missing_ok=True)
                 self._held.release()
                 self._held = None
@@ -84,7 +96,13 @@ class Owner:
                 f"{path} cannot be locked ({error}): make the folder writable, or set KTRDR_HOME to one that is.",
                 details={"path": str(path)},
             ) from error
+        # On a disk that is full already there is none; random, since some file systems store zeros in no room.
+        with contextlib.suppress(OSError):
+            self._reserve(self.owner_id).write_bytes(os.urandom(_RESERVE_BYTES))
         return lock
+
+    def _reserve(self, owner_id: str) -> Path:
+        return self._folder / f"{owner_id}.reserve"
 
     def _path(self, owner_id: str) -> Path:
         return self._folder / f"{owner_id}.lock"

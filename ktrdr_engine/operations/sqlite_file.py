@@ -49,6 +49,19 @@ class SqliteFile:
         with self._alone():
             return self._opened()
 
+    def open_unwritable(self) -> sqlite3.Connection | None:
+        """Open a file on a disk that is full or read-only, where SQLite cannot put its log beside it.
+
+        None: there is a log, so that the file alone is not all that was written.
+        """
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            return None
+        address = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        return connection
+
     def set_aside_if_damaged(self) -> None:
         """Rename a damaged file, once, however many processes notice."""
         with self._alone():

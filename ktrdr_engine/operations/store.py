@@ -89,6 +89,8 @@ class OperationStore:
         """Record the end, files first, unless an end is recorded."""
         may_follow_cancelling = over_cancel or operation.status is not OperationStatus.COMPLETED
         earlier = _UNFINISHED if may_follow_cancelling else _AT_WORK
+        if over_cancel:
+            earlier = (*earlier, operation.status)  # as `note_end` left it
         found = self.load(operation.operation_id)
         if found is not None and found.operation.status not in earlier:
             return found
@@ -97,6 +99,15 @@ class OperationStore:
             self._files.write(operation.operation_id, operation.results, history, artefacts.tables)
         has_results = operation.results is not None
         return self._put(operation, earlier, headline=artefacts.headline, has_results=has_results)
+
+    def note_end(self, operation: Operation, headline: str | None) -> None:
+        """Record an end without its files; on a full disk in the room that was kept for it."""
+        earlier = (*_UNFINISHED, operation.status)
+        try:
+            self._put(operation, earlier, headline=headline)
+        except StorageError:
+            self._owner.give_up_reserve()
+            self._put(operation, earlier, headline=headline)
 
     def keep_history(self, operation_id: str, history: FinishedHistory) -> None:
         """Write the metrics there are to where those of a finished operation are."""

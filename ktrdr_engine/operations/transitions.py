@@ -24,7 +24,10 @@ from ktrdr_engine.operations.records import Record, Records
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-_UNSAVED = "Not stored yet, kept in memory and tried again at the next query: "
+_UNSAVED = (
+    "Not stored: what this operation left is in the memory of its process alone, which tries again at each query of it "
+    "until it ends; once that is over, start the operation again. "
+)
 
 
 class Transitions:
@@ -168,6 +171,7 @@ class Transitions:
         except StorageError as error:
             record.operation = _with_warning(final, _UNSAVED + error.message)
             record.unsaved = artefacts
+            await self._note_end(record, artefacts.headline)
         else:
             if not stored.operation.status.is_final:
                 record.token.cancel(stored.cancel_reason)
@@ -181,6 +185,12 @@ class Transitions:
             _log_end(record.operation)
         record.ended.set()
         return True
+
+    async def _note_end(self, record: Record, headline: str | None) -> None:
+        """Record how it ended all the same: otherwise a later process takes it for interrupted."""
+        told = f"{headline} (not stored)" if headline else None
+        with suppress(StorageError):
+            await self.stored(self._archive.note_end, record.operation, told)
 
 
 async def _last_look(record: Record) -> Operation:

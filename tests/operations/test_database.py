@@ -138,3 +138,21 @@ def test_of_two_that_find_the_damage_one_sets_it_aside(path: Path) -> None:
     two._file.set_aside_if_damaged()
     assert two.read(_count, 0) == 1
     assert len(list(path.parent.glob("*.corrupt-*"))) == 1
+
+
+def test_what_is_recorded_can_be_read_on_a_disk_that_takes_nothing_more(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Database(path, _SCHEMA, 1)
+    first.write(_insert)
+
+    def refuse(_: sqlite_file.SqliteFile) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(sqlite_file.SqliteFile, "open", refuse)
+    with pytest.raises(StorageError):  # there is a log beside it, which nobody has read
+        Database(path, _SCHEMA, 1).read(_count, 0)
+    first.close()
+    assert Database(path, _SCHEMA, 1).read(_count, 0) == 1
+    with pytest.raises(StorageError):
+        Database(path, _SCHEMA, 1).write(_insert)

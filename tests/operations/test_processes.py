@@ -117,7 +117,7 @@ async def test_a_process_whose_files_may_not_grow_serves_its_results_from_memory
     full = Other(home, ballast=1_000_000, limit_bytes=500_000)
     try:
         said = full.ask("complete")
-        assert said.startswith("COMPLETED Not stored yet")
+        assert said.startswith("COMPLETED Not stored")
         assert "File too large" in said
         assert [path.name for path in (home / "results").iterdir()] == []
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import anyio
@@ -109,3 +110,76 @@ async def test_a_worker_that_cannot_be_recorded_is_a_warning(home: Path) -> None
         async with anyio.create_task_group():
             while not (await service.get_operation(host.operation_id)).warnings:
                 await anyio.lowlevel.checkpoint()
+
+
+class NoRoomForResults(OperationStore):
+    """A store whose disk takes a row, but no files; a row only once the reserve is given up."""
+
+    rows_refused = 0
+
+    def finish(self, operation: Operation, artefacts: Artefacts, *, over_cancel: bool) -> Stored:
+        raise StorageError("No space left on device: make room.")
+
+    def _put(self, operation: Operation, earlier: Collection[OperationStatus], **changes: object) -> Stored:
+        if operation.status.is_final and list((self.home / "owners").glob("*.reserve")):
+            self.rows_refused += 1
+            raise StorageError("database or disk is full")
+        return super()._put(operation, earlier, **changes)
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.home = home
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Outcome({"x": 1}, {"t": {"a": [1]}}, "fine"), OperationStatus.COMPLETED),
+        (StorageError("The model cannot be written."), OperationStatus.FAILED),
+    ],
+)
+async def test_how_it_ended_is_recorded_where_what_it_left_is_not(
+    home: Path, outcome: Outcome | BaseException, status: OperationStatus
+) -> None:
+    store = NoRoomForResults(home)
+    async with OperationsService(store) as service:
+        work = Gate(outcome)
+        work.open()
+        operation_id = await start(service, work)
+        done = await ended(service, operation_id)
+        assert done.status is status
+        assert not service.is_stored(operation_id)
+        assert store.rows_refused == 1
+        # As after a kill: nothing of this process but what is on disk.
+        found = OperationStore(home).load(operation_id)
+        assert found is not None
+        assert (found.operation.status, found.operation.results) == (status, None)
+        assert any("Not stored" in warning for warning in found.operation.warnings)
+        assert (found.operation.error and found.operation.error.code) == (
+            "storage_error" if status is OperationStatus.FAILED else None
+        )
+    async with OperationsService(OperationStore(home)) as service:
+        (row,) = (await service.list_operations()).operations
+        assert row.status is status
+        assert "not stored" in (row.headline or "") or status is OperationStatus.FAILED
+
+
+async def test_a_noted_end_is_completed_once_there_is_room(home: Path, clock: Clock) -> None:
+    store = FullDisk(home)
+    async with OperationsService(store, clock=clock) as service:
+        work = Gate(Outcome({"x": 1}, headline="fine"))
+        operation_id = await start(service, work)
+        await work.until_reached()
+        store.is_full = True
+        work.open()
+        await ended(service, operation_id)
+        assert not service.is_stored(operation_id)
+        store.is_full = False
+        clock.seconds += 2
+        saved = await service.get_operation(operation_id)
+        assert service.is_stored(operation_id)
+    async with OperationsService(OperationStore(home)) as service:
+        again = await service.get_operation(operation_id)
+        assert (again, again.results, again.warnings) == (saved, {"x": 1}, ())
+        assert (await service.list_operations()).operations[0].headline == "fine"
+    assert not list((home / "owners").iterdir())
