@@ -5,12 +5,14 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from ktrdr_engine.datasets.importing.columns import plain, role_of
 from ktrdr_engine.errors import DataError
 
 _HEAD = 256 * 1024
@@ -22,6 +24,9 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+
+_OTHERS = ("cp1251", "gb18030", "shift_jis")
+"""Encodings of names of columns that are known."""
 
 
 class Content(NamedTuple):
@@ -105,11 +110,17 @@ def _encoding(start: bytes, name: str) -> tuple[str, int]:
 
 
 def _single_bytes(start: bytes) -> str:
+    """Return the encoding in which most columns have names that are known; a header is too short to tell it else."""
     import charset_normalizer
 
     found = charset_normalizer.from_bytes(start[:65_536]).best()
-    # Where too little is said to tell, Windows' encoding is the likeliest; digits are the same in all of these.
-    return found.encoding if found is not None and found.encoding not in ("utf_8", "ascii") else "cp1252"
+    likely = [found.encoding] if found is not None and found.encoding not in ("utf_8", "ascii") else []
+
+    def known(encoding: str) -> int:
+        cells = re.split(r'[,;\t|"\r\n]+', start[:4096].decode(encoding, "replace"))
+        return sum(bool(plain(cell)) and role_of(cell) is not None for cell in cells)
+
+    return max(("cp1252", *likely, *_OTHERS), key=known)
 
 
 class _Joined(io.RawIOBase):

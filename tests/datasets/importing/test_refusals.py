@@ -186,3 +186,17 @@ def test_columns_are_known_by_many_names(tmp_path: Path, header: str) -> None:
     series = read_content(tmp_path, f"{header}\n20170113,21:05:00,1,2,0.5,1.5,10\n", format=format).series
     assert stamps_of(series) == ["2017-01-13T21:05"]
     assert series.prices[:, 0].tolist() == [1, 2, 0.5, 1.5, 10]
+
+
+@pytest.mark.parametrize(
+    ("header", "encoding"),
+    [
+        ("Datum,Eröffnung,Hoch,Tief,Schlusskurs,Stück", "cp1252"),
+        ("Дата,Откр.,Макс.,Мин.,Цена,Объём", "cp1251"),
+        ("日期,开盘,最高,最低,收盘,成交量", "gb18030"),
+        ("日付,始値,高値,安値,終値,出来高", "shift_jis"),
+    ],
+)
+def test_names_of_columns_tell_the_encoding_of_a_short_file(tmp_path: Path, header: str, encoding: str) -> None:
+    series = read_content(tmp_path, f"{header}\n2017-01-13,1,2,0.5,1.5,10\n".encode(encoding)).series
+    assert series.prices[:, 0].tolist() == [1, 2, 0.5, 1.5, 10]
