@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from ktrdr_engine import __version__
 from ktrdr_engine.settings import Settings
@@ -43,3 +44,17 @@ def test_every_command_offered_is_one_of_the_package() -> None:
     assert BUNDLE["server"]["mcp_config"]["args"][-1] in PROJECT["scripts"]
     assert (ROOT / BUNDLE["server"]["entry_point"]).is_file()
     assert REGISTERED["packages"][0]["identifier"] == PROJECT["name"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        # Takes what is less than 1e-14 for zero: a coin at 7e-8 has Bollinger Bands without width.
+        ("TA-Lib", ["0.6.5", "0.7.1"], ["0.8.0", "0.8.2"]),
+        # Reads the year 1500 as 2084: what does not fit 64 bits of nanoseconds is carried over without a word.
+        ("pyarrow", ["18.0.0", "22.0.0"], ["23.0.0", "26.0.1"]),
+    ],
+)
+def test_versions_that_give_wrong_numbers_are_not_allowed(name: str, wrong: list[str], right: list[str]) -> None:
+    (wanted,) = (one for text in PROJECT["dependencies"] if (one := Requirement(text)).name == name)
+    assert [version for version in wrong + right if version in wanted.specifier] == right
