@@ -22,7 +22,10 @@ def datasets_text(page: DatasetPage, offset: int) -> str:
 def _line(row: DatasetRow) -> str:
     if row.problem:
         return f"{row.symbol} {row.timeframe}: CANNOT BE USED: {bounded(row.problem, 100)}"
-    gaps = f", {row.gaps} gaps" if row.gaps else ""
+    worst = row.longest_gap
+    gaps = (
+        f", {row.gaps} gaps, longest {worst.bars} bars {_short(worst.first)} to {_short(worst.last)}" if worst else ""
+    )
     market = f"{row.market}{', inferred' * row.market_inferred}; "
     origin = f", from {bounded(row.loaded_from, 60)}" if row.loaded_from else ""
     return (

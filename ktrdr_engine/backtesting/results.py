@@ -13,6 +13,7 @@ from ktrdr_engine.backtesting.nearest_rule import nearest_rule
 from ktrdr_engine.backtesting.progress_bridge import SIDES
 from ktrdr_engine.backtesting.standstill import standstill
 from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.bars.gaps import gap_note
 from ktrdr_engine.metrics.performance import summarise
 from ktrdr_engine.provenance import Provenance, library_version
 from ktrdr_engine.simulation.notes import explain
@@ -104,6 +105,9 @@ def _notes_on_job(job: BacktestJob) -> Iterator[str]:
         yield f"The data begin at {format_stamp(job.available[0])}, after start_date."
     if asked_last > job.available[1] + tolerance:
         yield f"The data end at {format_stamp(job.available[1])}, before end_date."
+    used = (int(series.timestamp[job.window.start]), int(series.timestamp[-1]))
+    if note := gap_note(job.gaps, f"{series.symbol} {series.timeframe}", *used):
+        yield note
     if job.higher:
         yield f"Longer timeframes, seen from their close on: {', '.join(frame.origin for frame in job.higher)}."
     if job.model:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ktrdr_engine.bars.files import read_bars, read_notes
+from ktrdr_engine.bars.gaps import Gap, find_gaps
 from ktrdr_engine.bars.market import Market, infer_market
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.stored_market import FILE_NAME, read_market
@@ -56,6 +57,7 @@ class BarStore:
         self._folders = tuple(root / "data" for root in roots)
         self._markets = tuple(folder / FILE_NAME for folder in self._folders)
         self._lock = threading.Lock()
+        self._gaps: dict[Path, tuple[_Version, tuple[Gap, ...]]] = {}
         self._series: OrderedDict[_Version, BarSeries] = OrderedDict()
 
     def datasets(self) -> list[tuple[str, str]]:
@@ -104,6 +106,23 @@ class BarStore:
         with self._lock:
             self._keep(key, series)
         return series
+
+    def gaps(self, symbol: str, timeframe: str) -> tuple[Gap, ...]:
+        """Return where bars are missing; found once for each version of the file.
+
+        Raises:
+            DataError: As `load`.
+        """
+        series = self.load(symbol, timeframe)
+        path = self.path(symbol, series.timeframe)
+        version = self._version(path)
+        with self._lock:
+            known = self._gaps.get(path)
+        if known is None or known[0] != version:
+            known = version, find_gaps(series)
+            with self._lock:
+                self._gaps[path] = known
+        return known[1]
 
     def path(self, symbol: str, timeframe: str) -> Path:
         """Return the file the bars are read from.

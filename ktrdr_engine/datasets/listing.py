@@ -8,7 +8,6 @@ from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.files import read_notes
 from ktrdr_engine.bars.spikes import find_spikes
 from ktrdr_engine.catalog import row_or_problem
-from ktrdr_engine.datasets.gaps import find_gaps
 from ktrdr_engine.datasets.models import DatasetPage, DatasetRow
 from ktrdr_engine.datasets.origin import Origin
 from ktrdr_engine.datasets.results import gap_row
@@ -38,7 +37,7 @@ def dataset_row(bars: BarStore, symbol: str, timeframe: str) -> DatasetRow:
         DataError: It is unknown, or its file breaks a rule.
     """
     summary = bars.summary(symbol, timeframe)
-    gaps = find_gaps(bars.load(symbol, timeframe))
+    gaps = bars.gaps(symbol, timeframe)
     return DatasetRow(
         symbol=summary.symbol,
         timeframe=timeframe,
@@ -46,6 +45,7 @@ def dataset_row(bars: BarStore, symbol: str, timeframe: str) -> DatasetRow:
         first=format_stamp(summary.first),
         last=format_stamp(summary.last),
         gaps=len(gaps),
+        longest_gap=gap_row(max(gaps, key=lambda gap: gap.bars)) if gaps else None,
         market=summary.market.name,
         market_inferred=summary.market.inferred,
         source=summary.source,
@@ -60,7 +60,7 @@ def dataset_card(bars: BarStore, symbol: str, timeframe: str) -> dict[str, Any]:
         DataError: It is unknown, or its file breaks a rule.
     """
     series = bars.load(symbol, timeframe)
-    gaps = sorted(find_gaps(series), key=lambda gap: -gap.bars)
+    gaps = sorted(bars.gaps(symbol, timeframe), key=lambda gap: -gap.bars)
     row = dataset_row(bars, symbol, timeframe).model_dump(mode="json", exclude={"problem"})
     return {
         **row,

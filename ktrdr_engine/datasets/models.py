@@ -62,6 +62,16 @@ class LoadRequest(OperationRequest):
         return canonical_symbol(self.symbol)
 
 
+class GapRow(BaseModel):
+    """Bars that are missing in a row: where the first and the last of them would open, and how many."""
+
+    model_config = ConfigDict(frozen=True)
+
+    first: str
+    last: str
+    bars: int
+
+
 class DatasetRow(BaseModel):
     """One dataset in a list; a file that cannot be used has a `problem` and hardly anything else.
 
@@ -77,6 +87,7 @@ class DatasetRow(BaseModel):
     first: str = ""
     last: str = ""
     gaps: int = 0
+    longest_gap: GapRow | None = None
     market: str = ""
     market_inferred: bool = False
     source: str = ""
@@ -103,16 +114,6 @@ class Conflict(BaseModel):
     field: str
     there: float
     offered: float
-
-
-class GapRow(BaseModel):
-    """Bars that are missing in a row: where the first and the last of them would open, and how many."""
-
-    model_config = ConfigDict(frozen=True)
-
-    first: str
-    last: str
-    bars: int
 
 
 class LoadProvenance(BaseModel):

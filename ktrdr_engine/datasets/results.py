@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.bars.gaps import Gap, find_gaps
 from ktrdr_engine.bars.spikes import find_spikes, spikes_note
-from ktrdr_engine.datasets.gaps import Gap, find_gaps
 from ktrdr_engine.datasets.models import Conflict, GapRow, LoadProvenance, LoadResults
 from ktrdr_engine.datasets.spans import ALWAYS, Span
 
@@ -67,7 +67,7 @@ class Tally:
 
 def make_results(job: LoadJob, series: BarSeries | None, tally: Tally) -> LoadResults:
     """Return what a load brought, whole or up to where it stopped."""
-    gaps = [] if series is None else find_gaps(series)
+    gaps = () if series is None else find_gaps(series)
     first, last = (None, None) if series is None else (int(series.timestamp[i]) for i in (0, -1))
     return LoadResults(
         symbol=job.symbol,

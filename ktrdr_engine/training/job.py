@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ktrdr_engine.bars.frames import Frame
+    from ktrdr_engine.bars.gaps import Gap
     from ktrdr_engine.bars.series import BarSeries
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.inference.library import ModelLibrary
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
 
 class Coverage(NamedTuple):
-    """The first and the last bar there is of a symbol, ns UTC."""
+    """The first and the last bar there is of a symbol, ns UTC, and where bars between them are missing."""
 
     symbol: str
     first: int
     last: int
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def prepare(request: TrainingRequest, strategies: StrategyLibrary, models: Model
         strategy=strategy,
         material=material,
         data_sha256=_sha256(used),
-        available=tuple(Coverage(one.symbol, int(one.timestamp[0]), int(one.timestamp[-1])) for one in found),
+        available=tuple(_coverage(bars, one) for one in found),
         higher=higher,
     )
 
@@ -127,6 +129,11 @@ def _symbols(request: TrainingRequest, strategy: Strategy) -> tuple[str, ...]:
             details={"field": "symbols", "value": list(symbols)},
         )
     return symbols
+
+
+def _coverage(bars: BarStore, series: BarSeries) -> Coverage:
+    first, last = (int(series.timestamp[row]) for row in (0, -1))
+    return Coverage(series.symbol, first, last, bars.gaps(series.symbol, series.timeframe))
 
 
 def _load(bars: BarStore, symbol: str, timeframe: str) -> BarSeries:

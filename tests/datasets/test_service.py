@@ -14,6 +14,7 @@ from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.datasets.file import DatasetFile
+from ktrdr_engine.datasets.listing import dataset_page
 from ktrdr_engine.datasets.models import LoadResults
 from ktrdr_engine.datasets.service import DataLoadingService
 from ktrdr_engine.errors import DataError, DatasetBusy, InvalidRequest, KtrdrError, SourceNotInstalled, StorageError
@@ -344,3 +345,15 @@ def test_the_headline_says_what_came() -> None:
     results = {"symbol": "TEST", "timeframe": "1h", "bars": 12, "new_bars": 2, "gaps": 1}
     assert DataLoadingService.headline(results) == "TEST 1h: 2 new bars, 12 in all, 1 gaps"
     assert DataLoadingService.headline({"total_return": 0.1}) is None
+
+
+async def test_a_list_counts_gaps_of_any_length_and_dates_the_longest(lab: Lab) -> None:
+    left = [day for day in range(2000) if day % 7 < 5 and not 700 <= day < 910 and not 30 <= day < 33]
+    await lab.loaded(timeframe="1d", path=put(lab.home, csv(bars(left, timeframe=Timeframe.D1))))
+    row = next(one for one in dataset_page(lab.bars).datasets if one.symbol == "TEST")
+    assert row.gaps == 2
+    assert row.longest_gap is not None
+    assert (row.longest_gap.first, row.longest_gap.last) == ("2025-12-01T00:00:00Z", "2026-06-26T00:00:00Z")
+    assert row.longest_gap.bars == 150
+    quiet = next(one for one in dataset_page(lab.bars).datasets if one.symbol == "EURUSD")
+    assert (quiet.gaps, quiet.longest_gap) == (0, None)
