@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ktrdr_engine.bars.files import read_bars
+from ktrdr_engine.bars.market import parse_market
+from ktrdr_engine.bars.stored_market import write_market
 from ktrdr_engine.bars.timeframe import parse_timeframe
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -44,6 +46,7 @@ class Dataset(NamedTuple):
     symbol: str
     timeframe: str
     bars: int
+    market: str
     source: Source
     convert: Callable[[list[Row], str], Iterator[tuple[str, ...]]]
 
@@ -96,12 +99,12 @@ STOCKS = Source("bokeh-sampledata==2026.1", "bokeh_sampledata/_data/stocks.csv.g
 INDEX = Source("arch==8.0.0", "arch/data/sp500/sp500.csv.gz", "arch-8.0.0.dist-info/licenses/LICENSE.md")
 
 DATASETS = (
-    Dataset("EURUSD", "1h", 6225, FOREX, forex),
-    Dataset("AAPL", "1d", 3270, STOCKS, stock),
-    Dataset("MSFT", "1d", 3270, STOCKS, stock),
-    Dataset("IBM", "1d", 3270, STOCKS, stock),
-    Dataset("GOOG", "1d", 2148, STOCKS, stock),
-    Dataset("SPX", "1d", 5031, INDEX, index),
+    Dataset("EURUSD", "1h", 6225, "fx", FOREX, forex),
+    Dataset("AAPL", "1d", 3270, "us_equity", STOCKS, stock),
+    Dataset("MSFT", "1d", 3270, "us_equity", STOCKS, stock),
+    Dataset("IBM", "1d", 3270, "us_equity", STOCKS, stock),
+    Dataset("GOOG", "1d", 2148, "us_equity", STOCKS, stock),
+    Dataset("SPX", "1d", 5031, "us_equity", INDEX, index),
 )
 
 
@@ -132,6 +135,7 @@ def build(dataset: Dataset, rows: list[Row]) -> str:
     """Write and check one price file; return its line for data/README.md."""
     path = DATA / f"{dataset.symbol}_{dataset.timeframe}.csv"
     write_table(path, dataset.convert(rows, dataset.symbol))
+    write_market(path, parse_market(dataset.market), DATA)
     bars = len(read_bars(path, dataset.symbol, parse_timeframe(dataset.timeframe)))
     if bars != dataset.bars:
         raise SystemExit(f"{path.name}: {bars} bars, expected {dataset.bars}.")

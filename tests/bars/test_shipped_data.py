@@ -38,6 +38,11 @@ def test_the_script_builds_exactly_what_is_shipped() -> None:
     assert sorted((dataset.symbol, dataset.timeframe) for dataset in DATASETS) == STORE.datasets()
 
 
+def test_the_script_says_the_market_that_is_shipped() -> None:
+    for dataset in DATASETS:
+        assert STORE.load(dataset.symbol, dataset.timeframe).market.name == dataset.market
+
+
 def test_the_readme_tells_the_digest_and_count_of_every_file() -> None:
     told = re.findall(r"\| `(\S+\.csv)` \| (\d+) \| `([0-9a-f]{64})` \|", (DATA / "README.md").read_text())
     found = [
