@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
+from ktrdr_engine.charts.epochs import epochs_of
 from ktrdr_engine.charts.gathering import Subject
 from ktrdr_engine.charts.run import Run, Scope
 from ktrdr_engine.operations.models import ErrorInfo, OperationStatus, OperationType, Progress
 from ktrdr_engine.reports.gathering import Material
 from ktrdr_engine.reports.origins import ModelPart, StrategyPart
 from ktrdr_engine.reports.page import render
-from tests.charts.material import epochs, operation, run
+from tests.charts.material import epoch_entries, epochs, operation, run
 from tests.reports.material import RESULTS, page, whole
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&</pre></textarea>"
@@ -204,3 +205,13 @@ def test_a_million_bars_make_a_page_under_eight_megabytes() -> None:
     assert len(text.encode()) < 8_000_000
     assert "All 20,000 closed trades" in text
     assert [row[0] for row in data_of(text)["trades"]["data"]] == list(range(1, 20_001))
+
+
+def test_a_report_of_a_training_names_what_it_trained_and_draws_the_baseline_over_all_epochs() -> None:
+    asked: dict[str, Any] = {"symbol": None, "timeframe": None, "symbols": ["SPX", "EURUSD"], "timeframes": ["1d"]}
+    made = operation(kind=OperationType.TRAINING, results={"validation_majority_baseline": 0.55}, **asked)
+    text = render(Material(Subject(made, epochs=epochs_of(made, epoch_entries(12))), StrategyPart(), ModelPart()))
+    assert "<h1>Training of rsi_mean_reversion on SPX, EURUSD 1d</h1>" in text
+    *_, accuracies = data_of(text)["figures"]
+    (baseline,) = [line for line in accuracies["lines"] if set(line["y"]) == {0.55}]
+    assert baseline["x"] == accuracies["lines"][0]["x"]
