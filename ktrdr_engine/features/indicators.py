@@ -33,6 +33,9 @@ def compute(plan: IndicatorPlan, series: BarSeries) -> dict[str, Column]:
     parameters = dict(plan.parameters)
     if problems := spec.problems(parameters):
         raise StrategyError(f"Indicator {plan.id!r}: " + " ".join(f"{p.problem}. {p.repair}" for p in problems))
+    if not len(series):
+        # OBV and AD of TA-Lib 0.8.0 write beyond an empty column, which ends the process.
+        return {output: np.empty(0) for output in spec.outputs}
     values = spec.complete(parameters)
     columns = dict(zip(spec.outputs, _FORMULAS[plan.type](series, values), strict=True))
     # Rounding carries a whole just beyond itself (100.00000000000004), where no fuzzy set expects it.
