@@ -66,7 +66,7 @@ def _in_turns(ours: Callable[[], None], plain: Callable[[], None]) -> tuple[floa
 def _fitted(architecture: Architecture, train: Examples, validation: Examples, settings: Training) -> None:
     bridge = TrainingProgressBridge("op_training_20250101_aaaaaaaaaa", "X", settings.epochs, len(train.labels))
     network = build_network(architecture, train.features.shape[1])
-    fit(network, train, validation, settings, Listener(None, bridge.report_batch, lambda: False))
+    fit(network, train, validation, settings, Listener(on_batch=bridge.report_batch, should_stop=lambda: False))
 
 
 def _plainly_fitted(architecture: Architecture, train: Examples, validation: Examples, settings: Training) -> None:

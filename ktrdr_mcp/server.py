@@ -41,8 +41,8 @@ background as operations.
    trades, plot_operation draws.
 4. compare_operations. Trust only what model_relation calls out of sample (rules: none), at real costs; count tries.
 Ready to run: strategies/rsi_mean_reversion.yaml on EURUSD 1h, 2017-01-02 to 2017-12-29.
-Ratios are fractions: 0.02 is 2 %. cancel stops an operation, list_operations finds earlier ones. Errors say what to
-repair: correct the call and repeat it."""
+Ratios are fractions: 0.02 is 2 %. cancel stops an operation, list_operations finds earlier ones, manage_library
+deletes to a trash and restores. Errors say what to repair: correct the call and repeat it."""
 
 
 def server_tools(application: Application) -> list[StrictTool]:

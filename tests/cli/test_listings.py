@@ -12,8 +12,11 @@ def test_listings_are_there_as_json(ktrdr: Run) -> None:
         "bars": 6225,
         "first": "2017-01-01T22:00:00Z",
         "last": "2017-12-29T21:00:00Z",
-        "gaps": 2,
+        "gaps": 0,
+        "longest_gap": None,
         "source": "shipped",
         "loaded_from": "",
+        "market": "fx",
+        "market_inferred": False,
         "problem": None,
     }

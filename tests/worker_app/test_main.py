@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(60)
 def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "worker_app.main", *arguments]
     plain = {"PYTHONPATH": str(ROOT), "PATH": "", **environment}
-    return subprocess.run(command, capture_output=True, text=True, env=plain, timeout=15)
+    return subprocess.run(command, capture_output=True, text=True, env=plain, timeout=40)
 
 
 def test_it_runs_the_main_job_itself_whatever_its_environment_says(worker: Worker) -> None:
