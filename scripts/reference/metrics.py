@@ -13,8 +13,8 @@ def page() -> Iterator[str]:
     yield from heading("Numbers of a backtest")
     yield from paragraph(
         """In the order of the results. Fractions are written as such: 0.02 is 2 %. Money is in account
-        currency. Daily returns are simple, of the equity at each day's last bar, beginning with the initial
-        capital; where a market does not trade around the clock, weekend bars count to Monday. A number that
+        currency. Daily returns are simple, of the equity at the last bar of each trading day of the dataset's
+        `market`, beginning with the initial capital; `market_inferred` says that nobody has told it. A number that
         cannot be computed is null, and `notes` says why; it is never replaced by zero."""
     )
     yield from table(("name", "unit", "formula", "null when", "source"), _rows())

@@ -40,6 +40,7 @@ async def test_candles_come_page_by_page_up_to_the_last_closed_one(lab: Lab, mar
     assert (results["symbol"], results["bars"], results["new_bars"]) == ("BTC-USDT", HOURS, HOURS)
     assert results["last_bar"] == "2025-02-03T23:00:00Z"
     assert results["gaps"] == 0
+    assert (results["market"], results["market_inferred"]) == ("crypto", False)
     assert_true_bars(told(lab))
     assert [int(query["startTime"]) // 1_000 for query in market.asked] == [
         FIRST + page * PAGE * 3_600 for page in range(10)

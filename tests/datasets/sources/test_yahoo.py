@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ktrdr_engine.datasets.sources.finding import Sources
+from ktrdr_engine.datasets.sources.yahoo import _market_of
 from tests.datasets.conftest import Lab, Labs
 from tests.datasets.market import Fault, Market, bar_at
 from tests.datasets.prices import DAY, HOUR, MONDAY
@@ -156,3 +157,28 @@ async def test_a_high_an_ulp_below_the_close_is_mended_and_said(lab: Lab, market
     assert any(note.startswith("192 bars had a high below") for note in results["notes"])
     series = lab.bars.load("TEST", "1h")
     assert (series.high >= series.close).all()
+
+
+async def test_yahoo_tells_the_market(lab: Lab) -> None:
+    results = await lab.loaded(**DAYS)
+    assert (results["market"], results["market_inferred"]) == ("us_equity", False)
+    assert lab.bars.load("TEST", "1d").market.name == "us_equity"
+
+
+@pytest.mark.parametrize(
+    ("kind", "zone", "market"),
+    [
+        ("EQUITY", "Asia/Tokyo", "equity:Asia/Tokyo"),
+        ("INDEX", "America/New_York", "us_equity"),
+        ("CURRENCY", "Europe/London", "fx"),
+        ("CRYPTOCURRENCY", "UTC", "crypto"),
+        ("FUTURE", "America/New_York", None),
+        ("EQUITY", "Mars/Olympus", None),
+        (None, None, None),
+    ],
+)
+def test_what_yahoo_says_of_an_instrument_means_a_market(
+    kind: str | None, zone: str | None, market: str | None
+) -> None:
+    found = _market_of({"instrumentType": kind, "exchangeTimezoneName": zone})
+    assert (found and found.name) == market
