@@ -154,8 +154,8 @@ class StrictTool(Tool):
         return {**repaired, **missing}
 
     def _call(self, arguments: Mapping[str, Any]) -> str:
-        """Return a call as text."""
-        named = {name: arguments[name] for name in self._properties if name in arguments}
+        """Return a call as text; what is None is left out."""
+        named = {name: arguments[name] for name in self._properties if arguments.get(name) is not None}
         return f"{self.name}({', '.join(f'{name}={_argument(value)}' for name, value in named.items())})"
 
     def _failure(self, error: KtrdrError, arguments: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ from ktrdr_mcp.views import text_of, word
 YAML_BYTES = 7_000
 _MISTAKES_BYTES = 1_700
 _MISTAKE_BYTES = 600
+_COMPARISON_BYTES = 7_000  # ten runs whole: of a number cut off nobody would know
 _CELL = 60
 _ROWS = 12
 _SHOWN = 8
@@ -167,7 +168,8 @@ def comparison_text(found: Comparison) -> str:
         f"[{place}] {id}" + (f", model {relation}" if relation else "")
         for place, (id, relation) in enumerate(zip(found.operation_ids, relations, strict=True))
     ]
-    lines += [f"{name} differs: {' | '.join(_cell(value) for value in values)}" for name, values in _shown(found)]
+    differences = found.differences.items()
+    lines += [f"{name} differs: {' | '.join(_cell(value) for value in values)}" for name, values in differences]
     if found.same:
         lines.append(", ".join(f"{'same' if same else 'other'} {what}" for what, same in found.same.items()))
     # Of a kind that nests its numbers, the outermost say most; the others are in the structured content.
@@ -177,11 +179,7 @@ def comparison_text(found: Comparison) -> str:
     for number in outer:
         cells = [f"{word(value)}{'*' * (place == number.best)}" for place, value in enumerate(number.values)]
         lines.append(f"{number.name}: {' | '.join(cells)}")
-    return text_of(lines, "get_operation(operation_id=...) shows one with its notes.")
-
-
-def _shown(found: Comparison) -> list[tuple[str, tuple[Any, ...]]]:
-    return list(found.differences.items())[:_SHOWN]
+    return text_of(lines, "get_operation(operation_id=...) shows one with its notes.", _COMPARISON_BYTES)
 
 
 def _cell(value: object) -> str:

@@ -100,9 +100,9 @@ def _operation_row(row: OperationSummary) -> str:
     )
 
 
-def text_of(lines: Iterable[str], way_on: str) -> str:
+def text_of(lines: Iterable[str], way_on: str, most_bytes: int = _MAX_BODY_BYTES) -> str:
     """Return the lines, bounded, and the next step."""
-    return f"{bounded(chr(10).join(lines), _MAX_BODY_BYTES)}\nNext: {way_on}"
+    return f"{bounded(chr(10).join(lines), most_bytes)}\nNext: {way_on}"
 
 
 def _operation_lines(operation: Operation) -> Iterator[str]:

@@ -25,12 +25,10 @@ _FEW_TRADES: Final = 30
 _NEARLY_ALWAYS: Final = 0.95
 _HASH: Final = "_sha256"
 _DEEPEST: Final = 4
-_NOT_NUMBERS: Final = ("provenance", "notes", "partial", "market", "market_inferred")
+_NOT_NUMBERS: Final = ("provenance", "notes", "partial", "market", "market_inferred", "model_beats_majority")
 _MARKET: Final = ("symbol", "symbols", "timeframe", "timeframes")
 _RANGE: Final = ("first_bar", "last_bar", "start_date", "end_date")
 _COSTS: Final = ("initial_capital", "commission", "slippage")
-PAID: Final = ("total_commission", "total_slippage")
-"""Numbers that say what a run has paid, not how well it did."""
 _WORDS: Final = {"accuracy": "higher", "f1": "higher", "loss": "lower"}
 
 
@@ -154,7 +152,7 @@ def _flat(mapping: Mapping[str, Any], before: str = "", depth: int = 1) -> Itera
 
 
 def _best(name: str, values: Sequence[Any], can_be_best: Sequence[bool]) -> int | None:
-    """Return the place of the best value among those of runs that can be judged; what was paid needs no judging.
+    """Return the place of the best value among those of runs that can be judged.
 
     None where no direction is better, fewer than two are left, or all that are left are equal.
     """
@@ -162,7 +160,7 @@ def _best(name: str, values: Sequence[Any], can_be_best: Sequence[bool]) -> int 
     known = {
         place: value
         for place, (value, counts) in enumerate(zip(values, can_be_best, strict=True))
-        if value is not None and (counts or name in PAID)
+        if value is not None and counts
     }
     if better is None or len(known) < _FEWEST or len(set(known.values())) == 1:
         return None

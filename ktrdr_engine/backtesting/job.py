@@ -70,22 +70,24 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
     from ktrdr_engine.bars.frames import frames
     from ktrdr_engine.bars.window import window
 
-    checks = Checks()
+    checks, plan = Checks(), None
     with checks.each():
         first, last = request.range_ns()
     with checks.each(), about("strategy_config_path", request.strategy_config_path):
         strategy = strategies.load(request.strategy_config_path)
+        plan = strategy.config.feature_plan()
     with checks.each(), about("symbol", request.symbol):
+        if plan is not None:
+            _require_its_bars(request, plan.timeframe, bars.timeframes(request.symbol))
         series = bars.load(request.symbol, request.timeframe)
     checks.finish()
-    plan = strategy.config.feature_plan()
+    plan, before = strategy.config.feature_plan(), strategy.config.bars_before()
     if plan.timeframe != request.timeframe:
         raise StrategyError(
             f"{request.strategy_config_path} is written for {plan.timeframe} bars, not {request.timeframe}: "
             f"ask for timeframe={plan.timeframe!r}, or choose a strategy written for {request.timeframe}.",
             details={"field": "timeframe", "value": request.timeframe, "known": [plan.timeframe]},
         )
-    before = strategy.config.bars_before()
     with about("start_date", request.start_date):
         wanted = window(series, first, last, warmup=before)
     decider = _decider(request, strategy, models, series, wanted)
@@ -104,6 +106,23 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
         available=(int(series.timestamp[0]), int(series.timestamp[-1])),
         higher=higher,
     )
+
+
+def _require_its_bars(request: BacktestRequest, needed: str, there: list[str]) -> None:
+    """Refuse a strategy for bars that the symbol has none of: no other timeframe would repair the request.
+
+    Args:
+        request: What was asked for.
+        needed: The timeframe the strategy decides on.
+        there: Those that there are prices of; empty where the symbol is unknown.
+    """
+    if there and needed not in there:
+        raise StrategyError(
+            f"{request.strategy_config_path} is written for {needed} bars, and of {request.symbol} there are only "
+            f"{', '.join(there)} bars: choose a strategy written for {' or '.join(there)}, or load {needed} prices of "
+            f"{request.symbol}.",
+            details={"field": "strategy_config_path", "value": request.strategy_config_path, "timeframes": there},
+        )
 
 
 class _Decider(NamedTuple):

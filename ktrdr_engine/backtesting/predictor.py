@@ -44,6 +44,6 @@ def rule_base(request: BacktestRequest, config: StrategyConfig) -> RuleBase:
         raise InvalidRequest(
             f"model_path={request.model_path!r}: {request.strategy_config_path} decides by rules (fuzzy_rules), which "
             "need no model. Leave model_path out.",
-            details={"field": "model_path", "value": request.model_path},
+            details={"field": "model_path", "value": request.model_path, "mended": {"model_path": None}},
         )
     return RuleBase(config.rules(), config.model.norm, config.feature_plan())

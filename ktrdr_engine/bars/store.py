@@ -64,6 +64,12 @@ class BarStore:
         """Return the known (symbol, timeframe) pairs, sorted, from file names only."""
         return sorted(self._files())
 
+    def timeframes(self, symbol: str) -> list[str]:
+        """Return the timeframes there are bars of, shortest first; none where nothing is kept of the symbol."""
+        known = self._files()
+        lengths = [length.value for length in sorted(Timeframe, key=lambda one: one.nanoseconds)]
+        return [length for length in lengths if self._found(symbol, length, known)]
+
     def name_of(self, symbol: str, timeframe: str) -> str:
         """Return the symbol that bars of `symbol` are kept under, or would be.
 
@@ -154,7 +160,7 @@ class BarStore:
         for odd in self.unusable():
             if odd.name in {f"{file_name(name)}_{timeframe}{suffix}" for suffix in _SUFFIXES}:
                 raise DataError(f"data/{odd.name}: {odd.problem}", details={"field": "symbol", "value": symbol})
-        there = [length for one, length in known if one == name]
+        there = self.timeframes(name)
         if there:
             raise DataError(
                 f"No {timeframe} prices for {symbol}. There is {', '.join(there)}.",

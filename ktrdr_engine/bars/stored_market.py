@@ -89,7 +89,7 @@ def _said_in(folder: Path) -> dict[str, str]:
     path = folder / FILE_NAME
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise DataError(f"{folder.name}/{FILE_NAME} cannot be read ({error}). Correct or remove it.") from None

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
-from ktrdr_engine.authoring.comparison import PAID, compare, doubts_of, stored_backtests
+from ktrdr_engine.authoring.comparison import compare, doubts_of, stored_backtests
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.fields import request_subject
 from ktrdr_engine.metrics.definitions import DEFINITIONS
@@ -173,7 +173,7 @@ async def compare_page(operations: OperationsService, ids: Sequence[str]) -> Con
         "warnings": await _warnings(operations, both),
         "is_judged": can_be_judged,
         "chart": draw("Return", lines, unit="total_return", base=0.0),
-        "numbers": [_compared(name, both, can_be_judged=can_be_judged or name in PAID) for name in names],
+        "numbers": [_compared(name, both, can_be_judged=can_be_judged) for name in names],
         "differences": _differences(both),
         "follow": next(following, None),
     }

@@ -145,6 +145,13 @@ def test_another_timeframe_of_a_known_symbol_names_what_there_is() -> None:
     assert caught.value.details["known"] == ["1h"]
 
 
+def test_the_timeframes_of_a_symbol_are_listed_shortest_first(folder: Path, store: BarStore) -> None:
+    for timeframe in ("1w", "4h", "15m", "1d"):
+        write(folder, CSV, f"TEST_{timeframe}.csv")
+    assert store.timeframes("TEST") == ["15m", "4h", "1d", "1w"]
+    assert store.timeframes("NOTHING") == []
+
+
 def test_a_timeframe_that_does_not_exist_is_refused() -> None:
     with pytest.raises(DataError, match=r"'1hr' is not a timeframe\. Did you mean '1h'"):
         BarStore((shipped_root(),)).load("EURUSD", "1hr")

@@ -142,12 +142,26 @@ async def test_results_are_compared_also_those_of_an_earlier_session(tmp_path: P
         found, text = await agent.does("compare_operations", operation_ids=[seen, unseen])
     values = {one["name"]: one for one in found["numbers"]}
     assert values["total_commission"]["values"][1] == 0
-    assert values["total_commission"]["best"] == 1
+    assert {one["best"] for one in found["numbers"]} == {None}
+    assert "*" not in text
+    assert "model_beats_majority" not in values
     assert found["same"] == {"data": False, "strategy": True, "model": True}
     assert found["differences"]["commission"] == [0.001, 0.0]
     assert "Not the same range" in text
     assert f"numbers flatter it): {seen}." in text
-    assert text.index("warning:") < text.index("* marks the best") < text.index("total_return")
+    assert text.index("warning:") < text.index("total_return")
+
+
+@pytest.mark.timeout(60)
+async def test_the_text_of_a_comparison_of_ten_holds_every_number_and_difference(agent: Agent) -> None:
+    ids = [await ended(agent, commission=0.0001 * tried, start_date="2017-11-15") for tried in range(10)]
+    found, text = await agent.does("compare_operations", operation_ids=ids)
+    lines = text.splitlines()
+    for number in found["numbers"]:
+        (line,) = [one for one in lines if one.startswith(f"{number['name']}: ")]
+        assert line.count(" | ") == 9
+    assert all(any(line.startswith(f"{name} differs: ") for line in lines) for name in found["differences"])
+    assert lines[-1].startswith("Next: ")
 
 
 async def test_what_cannot_be_compared_is_refused(agent: Agent) -> None:

@@ -98,6 +98,21 @@ async def test_what_is_wrong_with_a_request_is_named(refuse: Refuse, changes: di
         assert word in text
 
 
+@pytest.mark.parametrize("timeframe", ["1h", "1d", "15m"])
+async def test_a_strategy_for_bars_that_the_symbol_has_none_of_is_no_matter_of_the_timeframe(
+    refuse: Refuse, timeframe: str
+) -> None:
+    text = await refuse(symbol="AAPL", timeframe=timeframe)
+    assert f'timeframe="{timeframe}"' in text.splitlines()[-1]
+    assert "strategy_config_path=..." in text.splitlines()[-1]
+
+
+async def test_the_model_of_a_strategy_of_rules_is_left_out_of_the_example(refuse: Refuse) -> None:
+    rules = {"symbol": "AAPL", "timeframe": "1d", "strategy_config_path": "trend_rules"}
+    text = await refuse(**rules, start_date="2001-01-01", end_date="2013-01-31")
+    assert "model_path" not in text.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
