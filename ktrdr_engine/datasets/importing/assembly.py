@@ -25,6 +25,7 @@ from ktrdr_engine.datasets.importing.zones import to_utc, zones_repeating
 from ktrdr_engine.errors import DataError
 
 _SECOND = 1_000_000_000
+_MINUTE = 60 * _SECOND
 _OUT_OF_PLACE = "Correct the row or remove it"
 
 
@@ -58,6 +59,7 @@ def assemble(rows: Rows, symbol: str, timeframe: Timeframe, options: FileOptions
     notes = [f"{'; '.join(filter(None, (read_as, clock)))}."] if read_as or clock else []
     kept = _readable(rows, options, problems, notes, source)
     if len(kept.number):
+        kept = _opened(kept, timeframe, notes)
         kept = _ordered(kept, rows, options, problems, notes)
         kept = _once(kept, options, problems, notes)
         if mended := mend_rounding(kept.prices):
@@ -78,6 +80,9 @@ def _readable(rows: Rows, options: FileOptions, problems: Problems, notes: list[
     header = np.zeros(len(rows.number), dtype=bool)
     header[[row for row, text in rows.stamps.texts.items() if rows.header and text.startswith(rows.header)]] = True
     empty = no_price.all(axis=0)
+    # What has a word for one price and no other is an event: Yahoo's page shows "0.24 Dividend" in a row of its own.
+    told = np.isnan(prices).all(axis=0) & (no_price.sum(axis=0) == len(no_price) - 1)
+    empty |= told & (rows.stamps.local != BAD)
     _add_misfits(rows, problems)
     if (empty | header).all():
         problems.raise_if_any()
@@ -158,12 +163,24 @@ def _volume(rows: Rows, options: FileOptions, notes: list[str], source: str) -> 
         values = np.where(missing, 0.0, volume.values)
         return volume._replace(values=values), np.zeros(len(missing), dtype=bool)
     if missing.all():
+        spare = f" (columns not used: {', '.join(rows.unused[:8])})" if rows.unused and not volumes else ""
         raise DataError(
-            f"{source}: it has no volume{', only an empty column' if volumes else ''}. Where there is none, as in "
-            f"currencies and indices, load again with format={NO_VOLUME!r}: it is then 0 in every bar.",
+            f"{source}: it has no volume{', only an empty column' if volumes else ''}{spare}. Where there is none, as "
+            f"in currencies and indices, load again with format={NO_VOLUME!r}: it is then 0 in every bar.",
             details={"field": "format", "missing": ["volume"], "found": list(rows.unused)},
         )
     return volume, missing
+
+
+def _opened(kept: _Kept, timeframe: Timeframe, notes: list[str]) -> _Kept:
+    """Return the rows stamped with their opens, where each is stamped with its last moment: 00:59:59.999."""
+    for moment in (1, 1_000, 1_000_000, _SECOND):
+        if not ((kept.stamps + moment) % _MINUTE).any():
+            notes.append(
+                "Its times are the last moments of bars, such as 00:59:59.999 for 00:00: they were moved to the begins."
+            )
+            return kept._replace(stamps=kept.stamps + moment - timeframe.nanoseconds)
+    return kept
 
 
 def _ordered(kept: _Kept, rows: Rows, options: FileOptions, problems: Problems, notes: list[str]) -> _Kept:

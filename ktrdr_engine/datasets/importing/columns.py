@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ktrdr_engine.bars.series import PRICE_COLUMNS
 from ktrdr_engine.errors import DataError, nearest
@@ -12,37 +12,43 @@ from ktrdr_engine.errors import DataError, nearest
 _NAMES = {
     # Of several such columns in a file the first named here is taken.
     "timestamp": (
-        "timestamp", "unix timestamp", "unix", "epoch", "unix time", "datetime", "date time", "gmt time", "time utc",
-        "date utc", "utc", "timestamp utc", "datetime utc", "open time", "opentime", "time open", "bar time",
-        "time gmt", "date gmt", "local time", "ts", "dt", "datum zeit", "begins at", "start", "index",
+        "open time", "opentime", "time open", "timeopen", "timestamp",
+        "unix timestamp", "unix", "epoch", "unix time", "datetime", "date time", "gmt time", "time utc",
+        "date utc", "utc", "timestamp utc", "datetime utc", "bar time",
+        "time gmt", "date gmt", "local time", "time eet", "ts", "dt", "datum zeit", "begins at", "start", "begin",
+        "start time", "starttime", "start at", "window start", "index",
         "unnamed 0", "index level 0", "t", "",
     ),
-    "date": ("date", "dtyyyymmdd", "yyyymmdd", "day", "trade date", "trading date", "datum", "fecha", "data",
-        "дата", "日期", "日付"),
+    "date": ("date", "dtyyyymmdd", "yyyymmdd", "day", "trade date", "tradedate", "trading date", "datum", "fecha",
+        "data", "tarih", "дата", "日期", "日付", "일자", "날짜"),
     "time": ("time", "hhmmss", "hh mm", "zeit", "uhrzeit", "heure", "hora", "ora", "время", "时间"),
     "open": (
         "open", "o", "open price", "price open", "opening price", "opening", "first", "openprice", "opn",
         "eröffnung", "eröffnungskurs", "erster", "eröffn", "ouverture", "ouv", "apertura", "abertura",
-        "откр", "开盘", "开盘价", "始値",
+        "otwarcie", "açılış", "откр", "открытие", "开盘", "开盘价", "開盤", "開盤價", "始値", "시가",
     ),
     "high": (
-        "high", "h", "high price", "price high", "max", "highprice", "highest", "hi", "hoch", "höchst", "tageshoch",
-        "haut", "máximo", "maximo", "máxima", "massimo", "plus haut", "макс", "最高", "最高价", "高値",
+        "high", "h", "high price", "price high", "max", "highprice", "highest", "hi", "hoch", "höchst", "höchstkurs",
+        "tageshoch", "haut", "máximo", "maximo", "máxima", "massimo", "plus haut", "hoog", "najwyższy", "najwyzszy",
+        "yüksek", "макс", "максимум", "最高", "最高价", "最高價", "高値", "고가",
     ),
     "low": (
-        "low", "l", "low price", "price low", "min", "lowprice", "lowest", "lo", "tief", "tiefst", "tagestief", "bas",
-        "mínimo", "minimo", "mínima", "plus bas", "мин", "最低", "最低价", "安値",
+        "low", "l", "low price", "price low", "min", "lowprice", "lowest", "lo", "tief", "tiefst", "tiefstkurs",
+        "tagestief", "bas", "mínimo", "minimo", "mínima", "plus bas", "laag", "najniższy", "najnizszy", "düşük",
+        "мин", "минимум", "最低", "最低价", "最低價", "安値", "저가",
     ),
     "close": (
         "close", "c", "close price", "price close", "closing price", "close last", "closeprice", "last", "price",
         "last price", "cls", "schluss", "schlusskurs", "schlußkurs", "clôture", "clôt", "cloture", "clot", "cierre",
-        "chiusura", "dernier", "último", "ultimo", "fechamento", "zuletzt", "цена", "закр",
-        "收盘", "收盘价", "終値",
+        "chiusura", "dernier", "último", "ultimo", "fechamento", "zuletzt", "laatste", "zamknięcie",
+        "zamkniecie", "şimdi", "kapanış",
+        "цена", "закр", "закрытие", "收盘", "收盘价", "收盤", "收盤價", "終値", "종가",
     ),
     "volume": (
         "volume", "vol", "v", "volume base", "base volume", "trade volume", "total volume", "shares traded", "qty",
         "quantity", "tickvol", "tick volume", "tickvolume", "tick vol", "stück", "stücke", "stuecke",
         "volumen", "umsatz",
+        "no of shares", "no of shares traded", "total traded quantity", "wolumen", "거래량",
         "volumes", "volume in", "real volume", "объём", "объем", "成交量", "出来高",
     ),
     "symbol": ("symbol", "ticker", "instrument", "pair", "isin", "kürzel", "name"),
@@ -50,7 +56,11 @@ _NAMES = {
 _ROLES = {name: role for role, names in _NAMES.items() for name in names}
 _RANK = {name: rank for names in _NAMES.values() for rank, name in enumerate(names)}
 _TICKS = ("tickvol", "tick volume", "tickvolume", "tick vol")
+_MEANS = frozenset({"ma", "sma", "ema", "avg", "average", "mean"})
 _STANDARD = ("timestamp", *PRICE_COLUMNS)
+_INSTRUMENTS = 5
+_ENDS = ("close time", "time close", "closetime", "timeclose", "end time", "end")
+_IS_TIME = re.compile(r"\d{4}[-./]\d\d[-./]\d\d|\d\d?[-./]\d\d?[-./]\d{2,4}|(19|20)\d{6}\b|\d{10}")
 WITH_HEADER = (
     "yahoo",
     "stooq",
@@ -111,7 +121,33 @@ def role_of(name: str) -> str | None:
 
 def price_roles(names: Sequence[str]) -> int:
     """Return how many of open, high, low and close have a column."""
-    return len({role_of(name) for name in names} & set(PRICE_COLUMNS[:4]))
+    return len({role_of(name) for name in undressed(names)} & set(PRICE_COLUMNS[:4]))
+
+
+def undressed(names: Sequence[str]) -> list[str]:
+    """Return the names without a word that all price columns have beside the one that says which price they are.
+
+    Such are an instrument or a currency: `AAPL.Open`, `('Open', 'AAPL')`, `open (USD)`, `mid.o`. Where there are
+    prices of several, or some have no such word, the names stay as they are.
+    """
+    groups = _groups(names)
+    if len(groups) != 1 or len({role_of(name) for name in names} & set(PRICE_COLUMNS[:4])) > 2:
+        return list(names)
+    group = next(iter(groups.values()))
+    return [group.get(place, name) for place, name in enumerate(names)]
+
+
+def _groups(names: Sequence[str]) -> dict[str, dict[int, str]]:
+    """Return the columns of each instrument that has all prices: its name, and by position what a column holds."""
+    groups: dict[str, dict[int, str]] = {}
+    for place, name in enumerate(names):
+        first, *others = plain(name).split(" ")
+        if others and first in _ROLES:
+            groups.setdefault(" ".join(others), {})[place] = first
+        elif others and others[-1] in _ROLES:
+            groups.setdefault(" ".join((first, *others[:-1])), {})[place] = others[-1]
+    needed = set(PRICE_COLUMNS[:4])
+    return {name: group for name, group in groups.items() if needed <= {_ROLES[word] for word in group.values()}}
 
 
 def find_columns(names: Sequence[str], source: str, sample: Sequence[Sequence[str]] = ()) -> Columns:
@@ -126,12 +162,13 @@ def find_columns(names: Sequence[str], source: str, sample: Sequence[Sequence[st
         DataError: One is missing, or there twice; names near it are pointed out.
     """
     by_role: dict[str, list[int]] = {}
+    written, names = names, undressed(names)
     for position, name in enumerate(names):
         # A first column without a name is an index; any other is a delimiter too many.
         if (role := role_of(name)) and name.strip() != "-" and (plain(name) or position == 0):
             by_role.setdefault(role, []).append(position)
     for role, positions in by_role.items():
-        positions.sort(key=lambda position: _RANK[_known(names[position])])
+        positions.sort(key=lambda place: (_RANK[_known(names[place])], _known(names[place]) != plain(names[place])))
         twice = [place for place in positions[1:] if plain(names[place]) == plain(names[positions[0]])]
         if twice and role not in ("volume", "symbol"):
             name = names[positions[0]]
@@ -142,7 +179,7 @@ def find_columns(names: Sequence[str], source: str, sample: Sequence[Sequence[st
     stamp = _stamp_columns(by_role, sample)
     missing = [role for role in PRICE_COLUMNS[:4] if role not in by_role]
     if missing or not stamp:
-        raise _missing([*missing, *([] if stamp else ["timestamp"])], names, source)
+        raise _missing([*missing, *([] if stamp else ["timestamp"])], names, source, sample)
     prices = tuple(by_role[role][0] for role in PRICE_COLUMNS[:4])
     volumes = by_role.get("volume", [])
     ticks = [place for place in volumes if plain(names[place]) in _TICKS]
@@ -150,8 +187,28 @@ def find_columns(names: Sequence[str], source: str, sample: Sequence[Sequence[st
     volume = (*real[:1], *ticks[:1])
     symbol = next(iter(by_role.get("symbol", [])), None)
     used = {*stamp, *prices, *volume, symbol}
-    unused = tuple(name for place, name in enumerate(names) if place not in used and name.strip(" -"))
+    unused = tuple(name for place, name in enumerate(written) if place not in used and name.strip(" -"))
     return Columns(stamp, (prices[0], prices[1], prices[2], prices[3]), volume, symbol, unused)
+
+
+def check_instruments(names: Iterable[object], source: str) -> None:
+    """Refuse a file of several instruments.
+
+    Args:
+        names: Those found, empty ones among them.
+        source: The file's name.
+
+    Raises:
+        DataError: There is more than one.
+    """
+    found = sorted({str(name) for name in names if name})
+    if len(found) > 1:
+        more = ", ..." if len(found) > _INSTRUMENTS else ""
+        raise DataError(
+            f"{source}: it holds several instruments ({', '.join(found[:_INSTRUMENTS])}{more}). Write each into a file "
+            "of its own.",
+            details={"field": "path", "instruments": found[:20]},
+        )
 
 
 def _known(name: str) -> str:
@@ -159,8 +216,8 @@ def _known(name: str) -> str:
     words = plain(name)
     if words in _ROLES:
         return words
-    first = words.split(" ")[0]
-    return "volume" if first in ("volume", "vol") and len(words.split(" ")) == 2 else words
+    first, *others = words.split(" ")
+    return "volume" if first in ("volume", "vol") and len(others) == 1 and others[0] not in _MEANS else words
 
 
 def _stamp_columns(by_role: dict[str, list[int]], sample: Sequence[Sequence[str]]) -> tuple[int, ...]:
@@ -172,7 +229,7 @@ def _stamp_columns(by_role: dict[str, list[int]], sample: Sequence[Sequence[str]
     )
     if stamps and dates and _is_time_of_day(stamps[0], sample, colon=True):
         return dates[0], stamps[0]
-    if stamps and (not dates or not _is_count(stamps[0], sample)):
+    if stamps and (not (dates or times) or not _is_count(stamps[0], sample)):
         return (stamps[0],)
     if dates and times:
         return (dates[0], times[0]) if not sample or _is_time_of_day(times[0], sample) else (times[0],)
@@ -192,14 +249,49 @@ def _is_time_of_day(position: int, sample: Sequence[Sequence[str]], *, colon: bo
     return bool(cells) and all(clock.fullmatch(cell) for cell in cells)
 
 
-def _missing(roles: list[str], names: Sequence[str], source: str) -> DataError:
+def _missing(roles: list[str], names: Sequence[str], source: str, sample: Sequence[Sequence[str]]) -> DataError:
     spare = [name for name in names if role_of(name) is None]
     similar = [f"{hit!r} to {role!r}" for role in roles for hit in nearest(role, spare, limit=1)]
-    ends = [name for name in spare if plain(name) in ("close time", "time close", "closetime", "end time")]
+    ends = [name for name in spare if plain(name) in _ENDS]
     end = f" {ends[0]!r} is when a bar ends; when it opens is needed." if ends and "timestamp" in roles else ""
+    details: dict[str, Any] = {"field": "format", "missing": roles, "found": list(names)}
+    columns = f"the columns are {', '.join(map(repr, names))}"
+    if several := _groups(names):
+        chosen = {name: _format(names, sample, group) for name, group in several.items()}
+        ways = " or ".join(f"format={format!r} ({name})" for name, format in list(chosen.items())[:_INSTRUMENTS])
+        return DataError(
+            f"{source}: it has prices of {', '.join(list(several)[:_INSTRUMENTS])}; {columns}. Choose: {ways}.",
+            details={**details, "readings": chosen},
+        )
+    format = _format(names, sample, {})
+    if {"open", "high", "low", "close", "timestamp"} <= set(format.split(",")):
+        return DataError(
+            f"{source}: no column is known to be {', '.join(roles)}; {columns}.{end} If that is right, load again with "
+            f"format={format!r} (- for one not used).",
+            details={**details, "mended": {"format": format}},
+        )
     rename = f" Rename {', '.join(similar)}, or name" if similar else " Name"
     return DataError(
-        f"{source}: no column is known to be {', '.join(roles)}; the columns are {', '.join(map(repr, names))}."
-        f"{end}{rename} all columns in order: format='timestamp,open,high,low,close,volume', - for one not used.",
-        details={"field": "format", "missing": roles, "found": list(names)},
+        f"{source}: no column is known to be {', '.join(roles)}; {columns}.{end}{rename} all {len(names)} columns in "
+        f"order as timestamp, open, high, low, close, volume, - for one not used; known so far: format={format!r}.",
+        details=details,
     )
+
+
+def _format(names: Sequence[str], sample: Sequence[Sequence[str]], group: Mapping[int, str]) -> str:
+    """Return what `format` would say of the columns as far as it is known, `group` being those of the prices.
+
+    A column that only looks like times is taken for them where no name says so.
+    """
+    roles = [role_of(group.get(place, name)) or "-" for place, name in enumerate(names)]
+    once = [role if role not in roles[:place] else "-" for place, role in enumerate(roles)]
+    if not {"timestamp", "date", "time"} & set(once):
+        dates = [
+            place
+            for place, role in enumerate(once)
+            if role == "-" and sample and all(len(row) > place and _IS_TIME.match(row[place]) for row in sample)
+        ]
+        opens = [place for place in dates if plain(names[place]) not in _ENDS]
+        if opens:
+            once[opens[0]] = "timestamp"
+    return ",".join("timestamp" if role == "date" and "time" not in once else role for role in once)

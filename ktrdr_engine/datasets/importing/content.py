@@ -25,7 +25,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
-_OTHERS = ("cp1251", "gb18030", "shift_jis")
+_OTHERS = ("cp1251", "cp1250", "cp1254", "gb18030", "big5", "shift_jis", "cp949")
 """Encodings of names of columns that are known."""
 
 
@@ -74,6 +74,9 @@ def _unpacked(path: Path) -> Iterator[tuple[IO[bytes], int]]:
     if path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive:
             inside = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX")]
+            # HistData packs a report beside its table.
+            tables = [one for one in inside if one.filename.lower().endswith(".csv")]
+            inside = tables if len(tables) == 1 else inside
             if len(inside) != 1:
                 names = ", ".join(one.filename for one in inside[:5])
                 raise DataError(
@@ -101,12 +104,23 @@ def _encoding(start: bytes, name: str) -> tuple[str, int]:
         if len(zeros) and zeros.count(0) > 0.7 * len(zeros) and pairs.count(0) < 0.6 * len(pairs):
             return encoding, 0
     if b"\0" in start:
-        raise DataError(f"{name}: this is no text file. Give a CSV or Parquet file.")
+        raise _no_text(start, name)
     try:
         codecs.getincrementaldecoder("utf-8")().decode(start)
     except UnicodeDecodeError:
         return _single_bytes(start), 0
     return "utf-8", 0
+
+
+def _no_text(start: bytes, name: str) -> DataError:
+    if start.startswith((b"PK\3\4", b"\xd0\xcf\x11\xe0")):
+        return DataError(f"{name}: this is a spreadsheet or an archive, no text file. Save the table as CSV.")
+    line = start[: start.index(0)].count(b"\n") + 1
+    return DataError(
+        f"{name}: this is no text file: a zero byte stands in line {line}. If it is a damaged table, export it anew or "
+        "remove what is behind its last whole line; else give a CSV or Parquet file.",
+        details={"field": "path", "value": name, "line": line},
+    )
 
 
 def _single_bytes(start: bytes) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ktrdr_engine.datasets.importing.columns import LAYOUTS, plain, price_roles
+from ktrdr_engine.datasets.importing.columns import LAYOUTS, check_instruments, plain, price_roles, role_of
 from ktrdr_engine.errors import DataError
 
 _SEPARATORS = ",;\t|"
@@ -77,6 +77,8 @@ def find_dialect(head: str, source: str, columns: Sequence[str] = ()) -> Dialect
     if header is not None and not sample:
         raise DataError(f"{source}: there are no bars in it. Put at least one row below the header.")
     width = _width(sample) if sample else len(names)
+    if header is not None and width == len(names) + 1 and not {"timestamp", "date", "time"} & set(map(role_of, names)):
+        names.insert(0, "")  # R names no column for the names of its rows
     if columns or not names:
         names = _given(columns, width, source) if columns else list(_placed(sample, separator, source))
     if any(cell for row in sample for cell in row[len(names) :] if len(row) == width):
@@ -139,9 +141,7 @@ def _named(rows: _Rows, header: int, source: str) -> tuple[list[str], int]:
     while start < min(len(rows), header + 3) and not _is_data(rows[start]):
         first, *others = rows[start]
         if plain(first) in ("ticker", "") and any(others) and not any(_NUMBER.fullmatch(cell) for cell in others):
-            tickers = sorted({cell for cell in others if cell})
-            if len(tickers) > 1:
-                raise _several(tickers, source)
+            check_instruments(others, source)
         elif first and not any(others) and plain(first) in ("date", "datetime", "timestamp", "time", "index"):
             names[0] = first
         else:
@@ -156,13 +156,6 @@ def _wider(names: Sequence[str], width: int, source: str) -> DataError:
         "export with semicolons between cells, or with quotes around numbers; else name the columns: "
         "format='timestamp,open,high,low,close,volume', - for one not used.",
         details={"field": "format", "columns": len(names), "cells": width},
-    )
-
-
-def _several(names: Sequence[str], source: str) -> DataError:
-    return DataError(
-        f"{source}: it holds several instruments ({', '.join(names[:5])}). Write each into a file of its own.",
-        details={"field": "path", "instruments": list(names[:20])},
     )
 
 
@@ -199,13 +192,26 @@ def _placed(sample: _Rows, separator: str, source: str) -> tuple[str, ...]:
     elif width == len(names) + 3:
         rest = ["vwap", "volume", "trades"]  # Kraken's API
     known = [price for price in prices if price is not None]
+    names = (names + rest)[:width]
     if len(known) == 4 and not (known[1] == max(known) and known[2] == min(known)):
-        raise DataError(
-            f"{source}: it has no header, and its columns are not in the order open, high, low, close: {row}. Name "
-            "them all: format='timestamp,open,high,low,close,volume', - for one not used.",
-            details={"field": "format", "row": row},
-        )
-    return tuple((names + rest)[:width])
+        raise _other_order(row, names, known, source)
+    return tuple(names)
+
+
+def _other_order(row: list[str], names: list[str], prices: list[float], source: str) -> DataError:
+    """Return the error that says which columns can only be high and low; open is taken to stand before close."""
+    first = names.index("open")
+    rest = iter(("open", "close"))
+    high = prices.index(max(prices))
+    low = max(place for place in range(4) if prices[place] == min(prices) and place != high)
+    order = ["high" if place == high else "low" if place == low else next(rest) for place in range(4)]
+    shown = [name if name in ("timestamp", "date", "time", "volume") else "-" for name in names]
+    format = ",".join([*shown[:first], *order, *shown[first + 4 :]])
+    return DataError(
+        f"{source}: it has no header, and its columns are not in the order open, high, low, close: {row}. Name them "
+        f"all, - for one not used; if open stands before close: format={format!r}.",
+        details={"field": "format", "row": row, "mended": {"format": format}},
+    )
 
 
 def _plain_number(cell: str) -> float | None:

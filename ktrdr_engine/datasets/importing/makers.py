@@ -18,6 +18,8 @@ _CLOCKS = {
 
 def clock_of(maker: str, dialect: Dialect) -> str:
     """Return what is known of stamps that have no zone; "": nothing."""
+    if any(plain(name) == "time eet" for name in dialect.names):
+        return "those of Europe/Athens, as the column says (EET)"
     says_utc = any(plain(name) == "gmt time" for name in dialect.names)
     return "" if says_utc else _CLOCKS.get(maker, "")
 

@@ -18,7 +18,9 @@ from ktrdr_engine.datasets.importing.arrays import as_numpy
 from ktrdr_engine.errors import DataError
 
 _EXAMPLES = 20
-_SPACES = "\u00a0\u202f"
+_SPACES = "\u00a0\u202f\u2009"
+_GROUPS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
+_UNGROUPED = re.compile(r"\d{4,}")
 _EMPTY = ("", "null", "nan", "none", "n/a", "na", "#n/a", "-", "--", "nat", "<na>", ".")
 _SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _CURRENCY = r"[$€£¥]? ?"
@@ -26,7 +28,8 @@ _CURRENCY = r"[$€£¥]? ?"
 
 def _pattern(mark: str) -> str:
     groups, point = ("[,' ]", r"\.") if mark == "." else ("[.' ]", ",")
-    whole = rf"(?:[1-9]\d{{0,2}}(?:{groups}\d{{3}})+|\d+)"
+    # India groups all but the last three digits by twos.
+    whole = rf"(?:[1-9]\d{{0,2}}(?:{groups}\d{{3}})+|[1-9]\d?(?:{groups}\d\d)+{groups}\d{{3}}|\d+)"
     return rf"^[+-]?{_CURRENCY}(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)? ?[KkMmBbTt]?[$€£¥]?$"
 
 
@@ -71,8 +74,8 @@ class NumberColumn:
             for row in bad[: max(0, _EXAMPLES - len(texts))].tolist():
                 texts[self._length + row] = text[row].as_py()
         if len(self._values) > 1 and not self.example:
-            commas = as_numpy(pc.fill_null(pc.find_substring(text, ","), -1)) >= 0
-            self.example = text[int(commas.argmax())].as_py() if commas.any() else ""
+            marked = as_numpy(pc.match_substring_regex(text, "[.,]"))
+            self.example = text[int(marked.argmax())].as_py() if marked.any() else ""
         self._length += len(text)
 
     def bad(self, mark: str) -> int:
@@ -86,15 +89,20 @@ class NumberColumn:
         return Numbers(np.concatenate(self._values[mark]), bad, self._texts[mark])
 
 
-def find_marks(cells: Sequence[str], given: str) -> tuple[str, ...]:
+def find_marks(cells: Sequence[str], given: str, separator: str = ",") -> tuple[str, ...]:
     """Return the decimal marks that come into question for numbers such as `cells`, the likelier first.
 
     Args:
         cells: From the beginning of all columns that are read.
         given: The mark, from the request; "": it was not said.
+        separator: Between cells. Semicolons are used where commas are decimal marks, and points group thousands.
     """
     if given:
         return (given,)
+    points = [cell for cell in cells if "." in cell]
+    grouped = points and all(_GROUPS.fullmatch(cell) for cell in points)
+    if separator == ";" and grouped and not any("," in cell or _UNGROUPED.fullmatch(cell) for cell in cells):
+        return (".", ",")
     commas = [cell for cell in (_cleaned(cell) for cell in cells) if "," in cell]
     if not commas:
         # Whole numbers so far may go on either way.
@@ -121,8 +129,9 @@ def settle_mark(columns: Sequence[NumberColumn], marks: Sequence[str], source: s
             text = column.example
             point, comma = (float(_read(pa.array([text]), mark)[0][0]) for mark in marks)
             raise DataError(
-                f"{source}: no row settles what a comma means: {text!r} is {point:g} (format='decimal_point') or "
-                f"{comma:g} (format='decimal_comma'). Load again with the format that is right.",
+                f"{source}: no row settles which mark is that of decimals: {text!r} is {point:g} "
+                f"(format='decimal_point') or {comma:g} (format='decimal_comma'). Load again with the right "
+                "format.",
                 details={
                     "field": "format",
                     "value": text,
@@ -133,7 +142,7 @@ def settle_mark(columns: Sequence[NumberColumn], marks: Sequence[str], source: s
 
 
 def _cleaned(cell: str) -> str:
-    return re.sub(f"[{_SPACES}]", " ", cell).strip()
+    return re.sub(f"[{_SPACES}]", " ", cell).replace("\u2019", "'").strip()
 
 
 def _read(text: pa.Array, mark: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -146,6 +155,7 @@ def _read(text: pa.Array, mark: str) -> tuple[NDArray[np.float64], NDArray[np.in
         except pa.ArrowInvalid:
             pass
     clean = pc.utf8_trim_whitespace(pc.replace_substring_regex(text, f"[{_SPACES}]", " "))
+    clean = pc.replace_substring(pc.replace_substring(clean, "\u2019", "'"), "\u2212", "-")
     empty = pc.is_in(pc.utf8_lower(clean), pa.array(_EMPTY))
     good = pc.and_not(pc.match_substring_regex(clean, _PATTERNS[mark]), empty)
     suffix = pc.utf8_lower(pc.utf8_slice_codeunits(pc.utf8_rtrim(clean, "$€£¥"), -1, 2**31 - 1))

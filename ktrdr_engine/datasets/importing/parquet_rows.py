@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ktrdr_engine.bars.local_dates import Side, side_of_midnights
 from ktrdr_engine.datasets.importing.arrays import as_numpy
-from ktrdr_engine.datasets.importing.columns import find_columns
+from ktrdr_engine.datasets.importing.columns import check_instruments, find_columns
 from ktrdr_engine.datasets.importing.numerals import NumberColumn, Numbers, find_marks, settle_mark
 from ktrdr_engine.datasets.importing.options import FileOptions
 from ktrdr_engine.datasets.importing.rows import MOST_ROWS, Rows
@@ -22,7 +22,6 @@ from ktrdr_engine.errors import DataError
 
 _ROWS = 500_000
 _SAMPLE = 50
-_LEAST, _MOST = -9_214_646_400, 9_214_646_400  # seconds: the years 1678 to 2261
 
 
 def read_parquet(path: Path, options: FileOptions, say: Callable[[str], None]) -> Rows:
@@ -54,6 +53,8 @@ def read_parquet(path: Path, options: FileOptions, say: Callable[[str], None]) -
     numeric = [names[place] for place in (*columns.prices, *columns.volume)]
     numbers = _numbers([table.column(name) for name in numeric], numeric, path.name, options)
     stamps = _stamps([table.column(names[place]) for place in columns.stamp], path.name, options)
+    if columns.symbol is not None:
+        check_instruments(table.column(names[columns.symbol]).unique().drop_null().to_pylist(), path.name)
     return Rows(
         number=np.arange(1, table.num_rows + 1, dtype=np.int64),
         stamps=stamps,
@@ -103,6 +104,8 @@ def _numbers(columns: list[pa.ChunkedArray], names: list[str], source: str, opti
 
 
 def _typed_numbers(column: pa.ChunkedArray, name: str, source: str) -> Numbers:
+    if pa.types.is_decimal(column.type):
+        column = pc.cast(column, pa.string())  # Arrow's own cast to float is off by an ulp
     try:
         values = as_numpy(pc.fill_null(pc.cast(column, pa.float64(), safe=False), np.nan).combine_chunks())
     except pa.ArrowException:
@@ -113,6 +116,8 @@ def _typed_numbers(column: pa.ChunkedArray, name: str, source: str) -> Numbers:
 def _stamps(columns: list[pa.ChunkedArray], source: str, options: FileOptions) -> Stamps:
     kind = columns[0].type
     if _is_text(kind) or len(columns) == 2:
+        if len(columns) == 2 and pa.types.is_timestamp(kind):
+            columns = [pc.strftime(columns[0], "%Y-%m-%d"), columns[1]]
         texts = [pc.utf8_trim_whitespace(_text(column)) for column in columns]
         if len(columns) == 2 and pa.types.is_integer(columns[1].type):
             texts[1] = pc.utf8_lpad(texts[1], 6, "0")
@@ -156,11 +161,9 @@ def _counted_stamps(column: pa.ChunkedArray, source: str, options: FileOptions) 
         read.add(pc.if_else(pa.array(present), pc.cast(numbers, pa.string()), ""))
         return read.finish()
     local = epochs(values, present, options.unit)
-    seconds = local // 1_000_000_000
     if not options.unit and np.abs(values[present]).max(initial=0) < 10**8:
         raise DataError(
             f"{source}: the time is {values[0]}, a number that says no unit. Give date_format, s, ms, us or ns.",
             details={"field": "date_format", "value": int(values[0])},
         )
-    local = np.where(present & (seconds > _LEAST) & (seconds < _MOST), local, BAD)
     return Stamps(local, np.ones(len(local), dtype=bool), {}, f"{options.unit or 'numbers'} since 1970")

@@ -26,7 +26,8 @@ _DAY = 86_400 * 1_000_000_000
 _EXAMPLES = 20
 _YEARS = (1678, 2261)
 _MOST_SECONDS, _MOST_MS, _MOST_US = 10**11, 10**14, 10**17
-_NUMBER = r"^-?\d{1,19}(?:\.\d{1,9})?$"
+_MOST_NS = 9_214_646_400 * 1_000_000_000  # the years 1678 to 2261
+_NUMBER = r"^-?\d{1,19}(?:\.\d{1,9})?$|^\d\.\d{9,18}[eE]\+0?9$"  # the last as numpy writes seconds, whole ones
 _ZONED = re.compile(r"\d(?:[Zz]|[+-]\d\d:?\d\d)$")
 _MIDNIGHT = re.compile(r".{10}[T ]00:00(?::00(?:\.0+)?)? ?[+-]")
 _PARTS = ("y", "m", "d", "H", "M", "S")
@@ -121,17 +122,19 @@ class StampColumn:
     def _unknown(self, filled: Sequence[str], options: FileOptions) -> DataError:
         seen = repr(filled[0]) if filled else "empty"
         known = "no date that is known"
-        if any(re.fullmatch(r"\d[.,]\d+E\+\d+", cell) for cell in filled):
+        if any(re.fullmatch(r"\d([.,]\d+)?[Ee]\+\d+", cell) for cell in filled):
             repair = "A spreadsheet has rounded it, and what it was is lost: export the file anew."
         elif options.order or options.unit:
             known = "not of the date_format given"
             repair = "Give the date_format it has, or none."
-        elif all(re.fullmatch(r"\d{1,7}([.,]\d+)?", cell) for cell in filled):
+        elif filled and (zone := re.fullmatch(r".*\d ([A-Z]\w+/[A-Za-z_/]+)", filled[0])):
+            repair = f"Remove the name of the zone from the times and load again with timezone={zone[1]!r}."
+        elif filled and all(re.fullmatch(r"[2-6]\d{4}([.,]\d+)?", cell) for cell in filled):
             repair = "If these are days as spreadsheets count them, load again with date_format='excel'."
         else:
             repair = (
-                "Write it as 2024-12-31 15:30, or say the order with date_format='DD/MM/YYYY' or another. Names of "
-                "months are read in English."
+                "Write it as 2024-12-31 15:30, or say the order with date_format='DD/MM/YYYY' or another. Years are "
+                "those from 1678 to 2261, names of months English."
             )
         return DataError(
             f"{self._source}, row 1: the time is {seen}, which is {known}. {repair}",
@@ -234,10 +237,13 @@ class _Numbers(_Way):
         self.title = {"": "counts since 1970", EXCEL: "days of a spreadsheet"}.get(unit, f"{unit} since 1970")
 
     def fits(self, cells: Sequence[str]) -> float:
-        good = [re.fullmatch(_NUMBER[1:-1], cell.strip()) is not None for cell in cells]
+        texts = [cell.strip() for cell in cells]
+        good = self.read(pa.array(texts, pa.string())).local != BAD
         if not self._unit:
-            good = [fit and abs(float(cell)) >= 10**8 for fit, cell in zip(good, cells, strict=True)]
-        return float(np.mean(good)) if good else 1.0
+            good &= np.array(
+                [bool(fit) and abs(float(cell)) >= 10**8 for fit, cell in zip(good, texts, strict=True)], bool
+            )
+        return float(good.mean()) if len(good) else 1.0
 
     def read(self, text: pa.Array) -> Parsed:
         whole = pc.replace_substring_regex(text, r"\.0*$", "")
@@ -245,26 +251,30 @@ class _Numbers(_Way):
         fine = pc.fill_null(pc.find_substring(whole, "."), -1)
         if self._unit == EXCEL or (as_numpy(fine) >= 0).any():
             numbers = as_numpy(pc.cast(pc.if_else(pa.array(good), whole, "0"), pa.float64()))
-            # To the microsecond; finer than that no source writes decimals.
-            microseconds = (numbers - _EXCEL_DAYS) * 86_400 * 1e6 if self._unit == EXCEL else numbers * 1e6
-            local = np.round(microseconds).astype(np.int64)
+            # To the microsecond; finer than that no source writes decimals. Those of days are cut off by whoever writes
+            # them: 45293.39583 is 9:30:00, so these are taken to the second.
+            days = self._unit == EXCEL
+            microseconds = np.round((numbers - _EXCEL_DAYS) * 86_400) * 1e6 if days else np.round(numbers * 1e6)
+            good = good & (np.abs(microseconds) <= _MOST_NS / 1000)
+            local = np.where(good, microseconds, 0).astype(np.int64)
         else:
             try:
                 local = as_numpy(pc.cast(pc.if_else(pa.array(good), whole, "0"), pa.int64())).copy()
             except pa.ArrowInvalid:
                 good = good & as_numpy(pc.less(pc.utf8_length(whole), 19))
                 local = as_numpy(pc.cast(pc.if_else(pa.array(good), whole, "0"), pa.int64())).copy()
+        if self._unit in UNITS:
+            good = good & (np.abs(local) <= _MOST_NS // UNITS[self._unit])
         local[~good] = BAD
         return Parsed(local, np.full(len(local), NAIVE if self._unit == EXCEL else 0, dtype=np.int32))
 
     def finish(self) -> Parsed:
         local, offset = super().finish()
-        good = local != BAD
-        return Parsed(np.where(good, epochs(local, good, "us" if self._unit == EXCEL else self._unit), BAD), offset)
+        return Parsed(epochs(local, local != BAD, "us" if self._unit == EXCEL else self._unit), offset)
 
 
 def epochs(numbers: NDArray[np.int64], good: NDArray[np.bool_], unit: str = "") -> NDArray[np.int64]:
-    """Return numbers since 1970 as ns.
+    """Return numbers since 1970 as ns; `BAD` where they do not count, or lie outside the years 1678 to 2261.
 
     Args:
         numbers: Shape (n,).
@@ -272,13 +282,18 @@ def epochs(numbers: NDArray[np.int64], good: NDArray[np.bool_], unit: str = "") 
         unit: s, ms, us or ns; "": by size, each for itself, since exchanges went from ms to us within a file.
     """
     if unit:
-        return numbers * UNITS[unit]
+        return _scaled(numbers, good, np.full(len(numbers), UNITS[unit]))
     size = np.abs(np.where(good, numbers, 0))
     factor = np.select([size < _MOST_SECONDS, size < _MOST_MS, size < _MOST_US], [10**9, 10**6, 10**3], 1)
     # Small numbers among milliseconds or nanoseconds are early years, not seconds.
     least = 1 if (size >= _MOST_US).any() else 10**6 if (size >= _MOST_SECONDS).any() else 10**9
-    nanoseconds: NDArray[np.int64] = numbers * np.minimum(factor, least)
-    return nanoseconds
+    return _scaled(numbers, good, np.minimum(factor, least))
+
+
+def _scaled(numbers: NDArray[np.int64], good: NDArray[np.bool_], factor: NDArray[np.int64]) -> NDArray[np.int64]:
+    # Judged before they are multiplied: the product of what is too large is a small number.
+    kept = good & (numbers >= -(_MOST_NS // factor)) & (numbers <= _MOST_NS // factor)
+    return np.where(kept, np.where(kept, numbers, 0) * factor, BAD)
 
 
 def _iso(text: pa.Array) -> Parsed | None:

@@ -14,7 +14,7 @@ import pyarrow.csv
 
 from ktrdr_engine.bars.series import COLUMNS
 from ktrdr_engine.datasets.importing.arrays import as_numpy
-from ktrdr_engine.datasets.importing.columns import Columns, find_columns, plain
+from ktrdr_engine.datasets.importing.columns import Columns, check_instruments, find_columns, plain
 from ktrdr_engine.datasets.importing.content import Content, opened
 from ktrdr_engine.datasets.importing.dialect import Dialect, find_dialect
 from ktrdr_engine.datasets.importing.makers import clock_of, maker_of
@@ -74,7 +74,7 @@ class _Table:
             self._clock_width = 6 if any(len(clock) > 4 for clock in clocks) else 4
         self._stamps = StampColumn(source, [self._stamp_cell(row) for row in sample], options)
         numeric = (*columns.prices, *columns.volume)
-        self._marks = find_marks([row[place] for row in sample for place in numeric], options.mark)
+        self._marks = find_marks([row[place] for row in sample for place in numeric], options.mark, dialect.separator)
         self._numbers = [NumberColumn(self._marks) for _ in numeric]
 
     def batches(self, say: Say) -> Iterator[pa.RecordBatch]:
@@ -94,11 +94,23 @@ class _Table:
             ),
         )
         done = 0
-        for batch in reader:
+        for batch in self._whole_lines(reader):
             done += batch.nbytes
             share = f", {min(99, 100 * done // content.size)} %" if content.size > _BLOCK else ""
             say(f"Reading {self._source}{share}: {self._count:,} rows")
             yield batch
+
+    def _whole_lines(self, reader: pyarrow.csv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from reader
+        except pa.ArrowInvalid as error:
+            if "straddl" not in str(error):
+                raise
+            raise DataError(
+                f"{self._source}: after row {self._count:,} a line is longer than {_BLOCK >> 20} MB, or a quote is "
+                "never closed. Correct or remove that line.",
+                details={"field": "path", "row": self._count},
+            ) from None
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take a block of rows."""
@@ -115,13 +127,7 @@ class _Table:
 
     def finish(self) -> Rows:
         """Return all rows."""
-        if len(self._symbols) > 1:
-            names = sorted(self._symbols)[:5]
-            raise DataError(
-                f"{self._source}: it holds several instruments ({', '.join(names)}, ...). Write each into a file of "
-                "its own.",
-                details={"field": "path", "instruments": names},
-            )
+        check_instruments(self._symbols, self._source)
         if not self._count and not self._misfits:
             raise DataError(f"{self._source}: there are no bars in it. Put at least one row below the header.")
         if not self._count:

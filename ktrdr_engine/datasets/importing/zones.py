@@ -61,7 +61,8 @@ def to_utc(local: NDArray[np.int64], zone: tzinfo) -> Utc:
     Args:
         local: ns since 1970 as the clock shows them, in order. Where an hour is repeated, the times from the first on
             that does not increase belong to its second turn.
-        zone: Where the clock is.
+        zone: Where the clock is. Rows sorted by such times have both turns side by side: of two equal ones the second
+            is of the second turn.
     """
     at, before, after = _changes(zone, int(local.min()), int(local.max()))
     offsets = np.concatenate((before[:1], after)) if len(at) else np.array([_offset(zone, int(local[0]) // _SECOND)])
@@ -75,8 +76,11 @@ def to_utc(local: NDArray[np.int64], zone: tzinfo) -> Utc:
         if new > old:
             skipped[rows] = True
             continue
-        back = np.flatnonzero(np.diff(local[rows]) <= 0)
-        if len(back):
+        steps = np.diff(local[rows])
+        back = np.flatnonzero(steps <= 0)
+        if len(rows) > 2 and (steps >= 0).all() and len(back):
+            offset[rows[back + 1]] = new
+        elif len(back):
             offset[rows[back[0] + 1 :]] = new
         else:
             once[rows] = True
