@@ -34,6 +34,14 @@ def test_a_copy_is_recognised_whatever_its_unit(copy: NDArray[np.float64]) -> No
     assert recognised(DIGEST, STAMPS, copy, FIRST, LAST) == 0
 
 
+def test_real_prices_rounded_to_a_pip_are_recognised_in_every_month(bar_store: BarStore) -> None:
+    real = bar_store.load("EURUSD", "1h")
+    digest, rounded = make_digest(real.timestamp, real.close), np.round(real.close, 4)
+    for start in range(0, len(real) - 500, 250):
+        first, last = int(real.timestamp[start]), int(real.timestamp[start + 500])
+        assert recognised(digest, real.timestamp, rounded, first, last) == 0
+
+
 @pytest.mark.parametrize("part", [slice(2_000, 2_500), slice(2_300, 2_420)], ids=["three weeks", "five days"])
 def test_a_part_is_recognised_by_itself(part: slice) -> None:
     stamps, close = STAMPS[part], CLOSE[part]
