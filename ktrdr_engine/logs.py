@@ -17,6 +17,17 @@ LogFormat = Literal["text", "json"]
 _TEXT = "%(levelname)s %(name)s: %(message)s"
 
 
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+
+
+class TextFormatter(logging.Formatter):
+    """Writes a record as a line for people; control characters, which a terminal would obey, are shown by number."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, without its end."""
+        return super().format(record).translate(_CONTROL)
+
+
 class JsonFormatter(logging.Formatter):
     """Writes a record as one line of JSON: time (UTC), level, logger, thread, message, operation_id, exception."""
 
@@ -45,7 +56,7 @@ def set_up_logging(level: str, log_format: LogFormat = "text") -> None:
     must be told not to (uvicorn: `log_config=None`), then its lines come out here as well.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter(_TEXT))
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(_TEXT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
 

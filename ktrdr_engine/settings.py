@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ktrdr_engine.env_file import read_env_file
@@ -55,6 +55,15 @@ class Settings(BaseSettings):
     ktrdr_log_format: Literal["text", "json"] = Field(
         "text", description="what goes to stderr: text, or json with one object a line"
     )
+
+    @field_validator("ktrdr_home")
+    @classmethod
+    def _expanded(cls, home: Path) -> Path:
+        """Take ~ for the user's own folder: neither .env nor the configuration of an MCP host passes a shell."""
+        try:
+            return home.expanduser()
+        except RuntimeError as error:  # ~ of a user there is not
+            raise ValueError(str(error)) from None
 
     @property
     def worker_urls(self) -> frozenset[str]:

@@ -19,6 +19,7 @@ from ktrdr_engine.cli.listening import (
     refuse_guessable,
     require_token_beyond_loopback,
 )
+from ktrdr_engine.cli.streams import hold_standard_descriptors
 from ktrdr_engine.errors import InvalidRequest, KtrdrError
 from ktrdr_engine.logs import set_up_logging
 from ktrdr_mcp.process import run
@@ -40,6 +41,7 @@ _SWITCH_INTERVAL_SECONDS = 0.0005
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server until its end is asked for; return an exit code, or end the process with one."""
+    hold_standard_descriptors()
     options = _parser().parse_args(arguments)
 
     from ktrdr_engine.composition import open_application
@@ -58,6 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(options: argparse.Namespace, settings: Settings) -> None:
     if options.transport == _STDIO:
+        if sys.stdin is None or sys.stdout is None:
+            raise InvalidRequest(
+                "stdin or stdout is closed, and over stdio a client talks through both: let the MCP host start the "
+                "server, or add --transport streamable-http."
+            )
         if (options.host, options.port, options.allow_host) != (DEFAULT_HOST, _DEFAULT_PORT, []):
             raise InvalidRequest(
                 "--host, --port and --allow-host are for a server that listens: add --transport streamable-http."

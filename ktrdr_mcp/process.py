@@ -82,7 +82,8 @@ def leave(code: int) -> NoReturn:
     """End the process now, without waiting for any thread; what was logged is written first."""
     try:
         logging.shutdown()
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
     finally:
         # Also when stderr is gone: an error here must not bring back the wait for threads.
         os._exit(code)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ktrdr_engine.logs import JsonFormatter
+from ktrdr_engine.logs import JsonFormatter, TextFormatter
 
 
 def line(message: str, *arguments: object, **fields: Any) -> dict[str, Any]:
@@ -74,3 +74,8 @@ def test_text_lines_are_for_people_and_the_last_set_up_counts() -> None:
     )
     assert finished.stderr == "WARNING a: yes\n"
     assert finished.stdout == ""
+
+
+def test_a_text_line_holds_nothing_that_a_terminal_obeys() -> None:
+    record = logging.LogRecord("x", logging.WARNING, "", 0, "symbol \x1b[2J\x9b31m \r%s", ("\u2028é\tü",), None)
+    assert TextFormatter("%(message)s").format(record) == "symbol \\x1b[2J\\x9b31m \\x0d\u2028é\tü"

@@ -53,3 +53,15 @@ def test_a_repair_that_lists_what_is_known_stays_short_when_much_is() -> None:
     many = did_you_mean("nothing like it", [f"zone_{number:03}" for number in range(500)])
     assert many.startswith(" Known: zone_000, zone_001, ")
     assert many.endswith(", zone_039 and 460 more.")
+
+
+def test_a_tilde_in_the_home_is_the_users_own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KTRDR_HOME", "~/trading")
+    assert load_settings().ktrdr_home == tmp_path / "trading"
+
+
+def test_a_tilde_of_a_user_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KTRDR_HOME", "~nobody-of-that-name/x")
+    with pytest.raises(InvalidRequest, match="KTRDR_HOME"):
+        load_settings()

@@ -19,6 +19,7 @@ import anyio.to_thread
 from ktrdr_engine import __version__
 from ktrdr_engine.cli.listening import add_listening_options, require_token_beyond_loopback
 from ktrdr_engine.cli.signals import ending_signals
+from ktrdr_engine.cli.streams import hold_standard_descriptors
 from ktrdr_engine.errors import KtrdrError
 from ktrdr_engine.logs import set_up_logging
 from ktrdr_engine.settings import Settings, load_settings
@@ -43,6 +44,7 @@ _REMARK = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal comes; return 0 after an orderly end, 2 for wrong usage or configuration."""
+    hold_standard_descriptors()
     options = _parser().parse_args(arguments)
     try:
         settings = load_settings().without_workers()
@@ -64,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _leave(code: int) -> NoReturn:
     """End the process without joining threads: an abandoned computation must not hold it."""
     logging.shutdown()
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     os._exit(code)
 
 

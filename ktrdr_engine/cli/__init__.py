@@ -11,8 +11,9 @@ def main() -> None:
     import sys
 
     from ktrdr_engine.cli.app import app
-    from ktrdr_engine.cli.streams import end_quietly, first_of, prepare_stdout
+    from ktrdr_engine.cli.streams import end_quietly, first_of, hold_standard_descriptors, prepare_stdout
 
+    hold_standard_descriptors()
     prepare_stdout()
     try:
         try:

@@ -8,17 +8,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
+_HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
+
+
+def _ending() -> tuple[signal.Signals, ...]:
+    """Return what ends a process: SIGHUP too, unless whoever started it (nohup) has it ignored."""
+    if _HANGUP is None or signal.getsignal(_HANGUP) is signal.SIG_IGN:
+        return ENDING
+    return (*ENDING, _HANGUP)
 
 
 @contextmanager
 def ending_signals(notify: Callable[[int], None]) -> Iterator[None]:
-    """While inside, call `notify(signal number)` on the running loop instead of what SIGINT and SIGTERM would do.
+    """While inside, call `notify(signal number)` on the running loop instead of what these signals would do.
 
     Enter it on the main thread: no other can receive signals.
     """
     loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in ENDING}
-    for number in ENDING:
+    before = {number: signal.getsignal(number) for number in _ending()}
+    for number in before:
         _deliver(loop, number, notify)
     try:
         yield

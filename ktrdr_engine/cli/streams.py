@@ -13,6 +13,18 @@ import sys
 FAILED = 1
 
 
+def hold_standard_descriptors() -> None:
+    """Put nothing in place of a standard descriptor that is closed; call it before any file is opened.
+
+    The next file opened would get its number, and what a library prints would be written into the database.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free
+
+
 def prepare_stdout() -> None:
     """Have stdout replace what its encoding has no character for, as stderr does; forget a width of nothing."""
     if not os.environ.get("COLUMNS", "1").strip("0"):

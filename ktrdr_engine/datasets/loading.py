@@ -198,9 +198,9 @@ class Load:
             status=status,
         )
 
-    def _heed(self, message: str) -> None:
+    def _heed(self, message: str, done: int = 0, total: int = 0, unit: str = "") -> None:
         self._token.raise_if_cancelled()
-        self._bridge.announce(message)
+        self._bridge.announce(message, done, total, unit)
 
     def _two_adjustments(self, found: Rescaled) -> DataError:
         name = f"{self._job.symbol}_{self._job.timeframe}"

@@ -70,8 +70,16 @@ class Owner:
             return False
         return True
 
+    def keep_reserve(self) -> None:
+        """Set the reserve aside, unless it is there; on a disk that is full there is none."""
+        reserve = self._reserve(self.owner_id)
+        # Random, since some file systems store zeros in no room.
+        with contextlib.suppress(OSError):
+            if not reserve.exists():
+                reserve.write_bytes(os.urandom(_RESERVE_BYTES))
+
     def give_up_reserve(self) -> None:
-        """Make room on a full disk; there is none to give a second time."""
+        """Make room on a full disk, until it is kept again."""
         with contextlib.suppress(OSError):
             self._reserve(self.owner_id).unlink(missing_ok=True)
 
@@ -96,9 +104,6 @@ class Owner:
                 f"{path} cannot be locked ({error}): make the folder writable, or set KTRDR_HOME to one that is.",
                 details={"path": str(path)},
             ) from error
-        # On a disk that is full already there is none; random, since some file systems store zeros in no room.
-        with contextlib.suppress(OSError):
-            self._reserve(self.owner_id).write_bytes(os.urandom(_RESERVE_BYTES))
         return lock
 
     def _reserve(self, owner_id: str) -> Path:

@@ -141,8 +141,13 @@ def owners_at_work(connection: sqlite3.Connection) -> list[str]:
     return [owner for (owner,) in found]
 
 
-def page(connection: sqlite3.Connection, query: Query) -> tuple[list[Listed], int]:
-    """Return the rows a query asks for, and how many match in all."""
+def page(
+    connection: sqlite3.Connection, query: Query, dead: Collection[str], now: datetime
+) -> tuple[list[Listed], int]:
+    """Return the rows a query asks for, and how many match in all.
+
+    Unfinished local operations of the owners in `dead` are shown as interrupted, where that could not be recorded.
+    """
     where = f"WHERE (:type IS NULL OR operation_type=:type) AND ({_STATUS_MATCHES})"
     values = {
         "type": query.operation_type,
@@ -154,13 +159,20 @@ def page(connection: sqlite3.Connection, query: Query) -> tuple[list[Listed], in
     }
     total = connection.execute(f"SELECT COUNT(*) FROM operations {where}", values).fetchone()[0]
     found = connection.execute(
-        "SELECT operation, headline, operation_id, operation_type, status, created_at FROM operations"
+        "SELECT operation, headline, operation_id, operation_type, status, created_at, owner FROM operations"
         f" {where}"
         " ORDER BY created_at DESC, operation_id DESC LIMIT :limit OFFSET :offset",
         values,
     )
-    listed = (_listed(row) for row in found)
-    return [one for one in listed if one is not None], total
+    listed = [(_listed(row), row["owner"] in dead) for row in found]
+    return [_said_of_dead(one, now) if is_dead else one for one, is_dead in listed if one is not None], total
+
+
+def _said_of_dead(listed: Listed, now: datetime) -> Listed:
+    operation = listed.operation
+    if operation.status.is_final or operation.execution != "local":
+        return listed
+    return Listed(interrupted(operation, now))
 
 
 def _listed(row: sqlite3.Row) -> Listed | None:

@@ -74,7 +74,9 @@ class OperationStore:
                 rows.link(connection, operation.operation_id, *link)
             return operation.operation_id
 
-        return self._database.write(insert)
+        recorded = self._database.write(insert)
+        self._owner.keep_reserve()
+        return recorded
 
     def find_key(self, key: str) -> KeyUse | None:
         """Return what the key was used for."""
@@ -168,18 +170,21 @@ class OperationStore:
             return None
         stored = self._stored(row)
         if stored.is_foreign and stored.operation.execution == "local" and self._owner.is_dead(row["owner"]):
-            self._interrupt(row["owner"])
+            if not self._interrupt(row["owner"]):
+                return Stored(interrupted(stored.operation, self._now()))
             stored = self._stored(self._row(operation_id) or row)
         return stored
 
     def page(self, query: Query) -> tuple[list[Listed], int]:
         """Return the newest matching rows; operations whose process died are recorded as interrupted first."""
         nobody: list[str] = []
-        for owner in self._database.read_if_possible(rows.owners_at_work, nobody):
-            if self._owner.is_dead(owner):
-                self._interrupt(owner)
+        owners = self._database.read_if_possible(rows.owners_at_work, nobody)
+        dead = [owner for owner in owners if self._owner.is_dead(owner) and not self._interrupt(owner)]
         nothing: tuple[list[Listed], int] = ([], 0)
-        return self._database.read_if_possible(lambda connection: rows.page(connection, query), nothing)
+        listed, total = self._database.read_if_possible(
+            lambda connection: rows.page(connection, query, dead, self._now()), nothing
+        )
+        return listed, total
 
     def count_finished(self, operation_type: OperationType, metadata: Mapping[str, str]) -> int:
         """Return how many ended operations have results and these values in their metadata."""
@@ -235,13 +240,18 @@ class OperationStore:
         lost = f"results/{operation.operation_id}/results.json is gone or damaged: start the operation again."
         return operation.model_copy(update={"warnings": (*operation.warnings, lost)})
 
-    def _interrupt(self, owner: str) -> None:
-        """Fail what a dead process left unfinished; its remote operations go on without it."""
+    def _interrupt(self, owner: str) -> bool:
+        """Fail what a dead process left unfinished; its remote operations go on without it.
+
+        Return whether that is recorded: on a full or read-only disk it can only be said.
+        """
         now = self._now()
         try:
             self._database.write(lambda connection: rows.interrupt(connection, owner, now))
         except StorageError as error:
-            logger.warning("Operations of an ended process stay as they are: %s", error.message)
+            logger.warning("Operations of an ended process cannot be recorded as interrupted: %s", error.message)
+            return False
+        return True
 
 
 def _readable(row: sqlite3.Row) -> Operation:

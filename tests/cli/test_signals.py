@@ -20,7 +20,7 @@ def _no_handlers(*_: object) -> None:
 
 
 @pytest.mark.parametrize("loop_has_handlers", [True, False])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_becomes_a_call_on_the_loop_and_its_old_handler_comes_back(
     number: signal.Signals, loop_has_handlers: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,3 +39,15 @@ async def test_a_signal_becomes_a_call_on_the_loop_and_its_old_handler_comes_bac
         await came.wait()
     assert told == [number]
     assert signal.getsignal(number) is before
+
+
+async def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    told: list[int] = []
+    try:
+        with ending_signals(told.append):
+            os.kill(os.getpid(), signal.SIGHUP)
+            await anyio.wait_all_tasks_blocked()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert told == []

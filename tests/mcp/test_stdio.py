@@ -38,7 +38,7 @@ async def stored(home: Path) -> OperationPage:
         return await operations.list_operations()
 
 
-@pytest.mark.parametrize(("how", "code"), [("EOF", 0), ("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(("how", "code"), [("EOF", 0), ("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 async def test_the_process_ends_and_what_ran_is_cancelled_on_disk(tmp_path: Path, how: str, code: int) -> None:
     with server(HELD, tmp_path) as wire:
         wire.greet()
@@ -218,3 +218,29 @@ def test_a_line_that_is_no_message_is_answered_at_once_and_the_next_is_served(tm
             '{"jsonrpc":"2.0","id":"n","method":"tools/call","params":{"name":"list_models","arguments":{"limit":NaN}}}'
         )
         assert wire.receive()["id"] == "n"
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-"])
+def test_without_stdin_or_stdout_the_server_says_so_and_ends(tmp_path: Path, closed: str) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m ktrdr_mcp.main {closed}', sys.executable],
+        env={**os.environ, "KTRDR_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 2
+    assert "closed" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_stderr_the_server_serves(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", 'exec "$0" -m ktrdr_mcp.main 2>&-', sys.executable],
+        env={**os.environ, "KTRDR_HOME": str(tmp_path)},
+        input="no message\n",
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)["error"]["code"] == -32700

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ktrdr_engine.errors import StorageError
+from ktrdr_engine.operations.database import Database
 from ktrdr_engine.operations.models import OperationStatus
 from ktrdr_engine.operations.service import OperationsService
 from ktrdr_engine.operations.store import OperationStore
@@ -88,6 +90,22 @@ async def test_a_list_shows_what_a_killed_process_ran_as_failed(home: Path, othe
         assert (row.operation_id, row.status) == (other.operation_id, OperationStatus.FAILED)
         assert "Start the operation again" in (row.headline or "")
         assert await start(service, Gate(), idempotency_key="the key") == other.operation_id
+
+
+async def test_what_a_killed_process_ran_is_shown_as_failed_also_where_that_cannot_be_recorded(
+    home: Path, other: Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(database: Database, action: object) -> None:
+        raise StorageError("database or disk is full")
+
+    other.kill()
+    monkeypatch.setattr(Database, "write", refuse)
+    async with OperationsService(OperationStore(home)) as service:
+        row = (await service.list_operations()).operations[0]
+        operation = await service.get_operation(other.operation_id)
+        assert (row.status, operation.status, operation.stale) == ("FAILED", "FAILED", False)
+        assert operation.error is not None
+        assert operation.error.code == "interrupted"
 
 
 async def test_a_live_process_is_left_alone_and_heeds_a_cancel(home: Path, other: Other) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -133,7 +134,7 @@ async def test_where_a_remote_operation_runs_is_recorded(home: Path) -> None:
     assert row == ("memory://worker", backend_id, "RUNNING")
 
 
-async def test_what_a_dead_process_left_stays_as_it_is_while_the_disk_is_full(
+async def test_what_a_dead_process_left_is_recorded_once_the_disk_takes_it(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     left = OperationStore(home)
@@ -144,8 +145,15 @@ async def test_what_a_dead_process_left_stays_as_it_is_while_the_disk_is_full(
             stranger = sqlite3.connect(home / "operations.db", isolation_level=None)
             monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.0)
             stranger.execute("BEGIN IMMEDIATE")
-            assert (await other.get_operation(operation.operation_id)).status is OperationStatus.PENDING
+            assert (await other.get_operation(operation.operation_id)).status is OperationStatus.FAILED
+            assert recorded(home) == "PENDING"
             stranger.execute("ROLLBACK")
             stranger.close()
-            assert "stay as they are" in caplog.text
-            assert (await other.get_operation(operation.operation_id)).status is OperationStatus.FAILED
+            assert "cannot be recorded" in caplog.text
+            assert (await other.list_operations()).operations[0].status is OperationStatus.FAILED
+            assert recorded(home) == "FAILED"
+
+
+def recorded(home: Path) -> str:
+    with contextlib.closing(sqlite3.connect(home / "operations.db")) as connection:
+        return str(connection.execute("SELECT status FROM operations").fetchone()[0])

@@ -183,3 +183,17 @@ async def test_a_noted_end_is_completed_once_there_is_room(home: Path, clock: Cl
         assert (again, again.results, again.warnings) == (saved, {"x": 1}, ())
         assert (await service.list_operations()).operations[0].headline == "fine"
     assert not list((home / "owners").iterdir())
+
+
+async def test_the_reserve_is_kept_anew_for_the_next_time_the_disk_is_full(home: Path) -> None:
+    store = NoRoomForResults(home)
+    async with OperationsService(store) as service:
+        for _ in range(2):
+            work = Gate(Outcome({"x": 1}))
+            work.open()
+            operation_id = await start(service, work)
+            await ended(service, operation_id)
+            found = OperationStore(home).load(operation_id)
+            assert found is not None
+            assert found.operation.status is OperationStatus.COMPLETED
+        assert store.rows_refused == 2

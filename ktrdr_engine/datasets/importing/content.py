@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -36,13 +36,15 @@ class Content(NamedTuple):
         head: The first lines, whole ones unless there is just one.
         encoding: Of the file.
         stream: UTF-8 bytes; stands at the beginning, byte-order mark left out.
-        size: Of what `stream` gives, in bytes, roughly; 0: unknown.
+        size: Of the text in the file's own encoding, in bytes; 0: unknown.
+        position: Returns how many of these bytes have been read.
     """
 
     head: str
     encoding: str
     stream: IO[bytes]
     size: int
+    position: Callable[[], int]
 
 
 @contextmanager
@@ -66,7 +68,7 @@ def opened(path: Path) -> Iterator[Content]:
         if encoding != "utf-8":
             stream = io.BufferedReader(_Recoded(io.TextIOWrapper(stream, encoding, "replace", newline="")), 1 << 20)
         cut = len(text) if whole else max(text.rfind("\n"), text.rfind("\r")) + 1 or len(text)
-        yield Content(text[:cut], encoding, stream, size)
+        yield Content(text[:cut], encoding, stream, size, joined.position)
 
 
 @contextmanager
@@ -144,6 +146,9 @@ class _Joined(io.RawIOBase):
         self._start = start
         self._rest = rest
         self._left = _MOST_BYTES
+
+    def position(self) -> int:
+        return _MOST_BYTES - self._left
 
     def readable(self) -> bool:
         return True

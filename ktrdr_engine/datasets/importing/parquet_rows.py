@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +17,14 @@ from ktrdr_engine.datasets.importing.numerals import NumberColumn, Numbers, find
 from ktrdr_engine.datasets.importing.options import FileOptions
 from ktrdr_engine.datasets.importing.rows import MOST_ROWS, Rows
 from ktrdr_engine.datasets.importing.stamps import BAD, StampColumn, Stamps, epochs
+from ktrdr_engine.datasets.sources.source import Heed
 from ktrdr_engine.errors import DataError
 
 _ROWS = 500_000
 _SAMPLE = 50
 
 
-def read_parquet(path: Path, options: FileOptions, say: Callable[[str], None]) -> Rows:
+def read_parquet(path: Path, options: FileOptions, heed: Heed) -> Rows:
     """Read a Parquet file.
 
     Raises:
@@ -42,7 +42,7 @@ def read_parquet(path: Path, options: FileOptions, say: Callable[[str], None]) -
         done = 0
         for batch in file.iter_batches(_ROWS, columns=used):
             done += batch.num_rows
-            say(f"Reading {path.name}: {done:,} of {file.metadata.num_rows:,} rows")
+            heed(f"Reading {path.name}", done, file.metadata.num_rows, "rows")
             parts.append(batch)
         table = pa.Table.from_batches(parts, pa.schema([file.schema_arrow.field(name) for name in used]))
     if not table.num_rows:

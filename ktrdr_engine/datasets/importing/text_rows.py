@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +22,23 @@ from ktrdr_engine.datasets.importing.numerals import NumberColumn, find_marks, s
 from ktrdr_engine.datasets.importing.options import FileOptions
 from ktrdr_engine.datasets.importing.rows import MOST_ROWS, Rows
 from ktrdr_engine.datasets.importing.stamps import StampColumn
+from ktrdr_engine.datasets.sources.source import Heed
 from ktrdr_engine.errors import DataError
 
 _BLOCK = 16 * 1024 * 1024
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _COMMENTS = ("#", "//")
 _NAMED = 20
-Say = Callable[[str], None]
+_MB = 1_000_000
 
 
-def read_text(path: Path, options: FileOptions, say: Say) -> Rows:
+def read_text(path: Path, options: FileOptions, heed: Heed) -> Rows:
     """Read a text file.
 
     Args:
         path: The file; one packed with gzip or zip is unpacked.
         options: What the request says about it.
-        say: Takes what is being done; may raise to stop.
+        heed: Takes how far it is.
 
     Raises:
         DataError: The file is no table of prices, or leaves open what its cells mean.
@@ -47,8 +48,9 @@ def read_text(path: Path, options: FileOptions, say: Say) -> Rows:
         dialect = find_dialect(content.head, path.name, options.columns)
         columns = find_columns(dialect.names, path.name, dialect.sample)
         table = _Table(path.name, content, dialect, columns, options)
-        for batch in table.batches(say):
+        for batch in table.batches(heed):
             table.add(batch)
+        heed(f"Finding out how {path.name} writes times and numbers")
         return table.finish()
 
 
@@ -77,7 +79,7 @@ class _Table:
         self._marks = find_marks([row[place] for row in sample for place in numeric], options.mark, dialect.separator)
         self._numbers = [NumberColumn(self._marks) for _ in numeric]
 
-    def batches(self, say: Say) -> Iterator[pa.RecordBatch]:
+    def batches(self, heed: Heed) -> Iterator[pa.RecordBatch]:
         """Yield the cells of the rows that have as many as they should, as text."""
         content = self._content
         content.stream.read(self._dialect.skip)
@@ -93,11 +95,11 @@ class _Table:
                 column_types=dict.fromkeys(self._keys, pa.string()), strings_can_be_null=False, include_columns=used
             ),
         )
-        done = 0
         for batch in self._whole_lines(reader):
-            done += batch.nbytes
-            share = f", {min(99, 100 * done // content.size)} %" if content.size > _BLOCK else ""
-            say(f"Reading {self._source}{share}: {self._count:,} rows")
+            if content.size > _BLOCK:
+                heed(f"Reading {self._source}", content.position() // _MB, -(-content.size // _MB), "MB")
+            else:
+                heed(f"Reading {self._source}: {self._count:,} rows")
             yield batch
 
     def _whole_lines(self, reader: pyarrow.csv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from ktrdr_engine.datasets.spans import Span
@@ -11,8 +10,17 @@ if TYPE_CHECKING:
     from ktrdr_engine.bars.market import Market
     from ktrdr_engine.bars.series import BarSeries
 
-Heed = Callable[[str], None]
-"""Says what is being done; raises `OperationCancelled` when somebody asked to stop."""
+
+class Heed(Protocol):
+    """Takes what is being done, after each chunk of it, and stops the work when somebody asked for that."""
+
+    def __call__(self, message: str, done: int = 0, total: int = 0, unit: str = "") -> None:
+        """Take it; the arguments are those of `ProgressBridge.announce`.
+
+        Raises:
+            OperationCancelled: Somebody asked to stop.
+        """
+        ...
 
 
 class Source(Protocol):

@@ -19,7 +19,7 @@ def read(
     path: Path, *, format: str | None = None, date_format: str | None = None, timezone: str | None = None
 ) -> ImportedBars:
     options = parse_options(format, date_format, timezone)
-    return read_export(path, "TEST", Timeframe.H1, options, lambda message: None)
+    return read_export(path, "TEST", Timeframe.H1, options, lambda *_: None)
 
 
 def read_content(

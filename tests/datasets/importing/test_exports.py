@@ -18,7 +18,7 @@ APPLE = [115.8, 116.33, 114.76, 116.15, 28781865]
 
 
 def read(path: Path, timezone: str | None = None) -> ImportedBars:
-    return read_export(path, "TEST", Timeframe.H1, parse_options(None, None, timezone), lambda message: None)
+    return read_export(path, "TEST", Timeframe.H1, parse_options(None, None, timezone), lambda *_: None)
 
 
 @pytest.mark.parametrize(
