@@ -14,13 +14,13 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
-from mcp_types import ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import ValidationError
 
 from ktrdr_engine.errors import KtrdrError
 from ktrdr_engine.operations.mistakes import UNKNOWN, expected, fits, mended, sentence, shown
 from ktrdr_engine.vocabulary import called_here, unknown_argument
-from ktrdr_mcp.failures import crash_text, failure_text, repairs
+from ktrdr_mcp.failures import NEXT_STEP, crash_text, failure_text, repairs
 
 Schema = dict[str, Any]
 
@@ -29,8 +29,12 @@ _LONGEST_ARGUMENT = 60
 _NOT_IN_REPLIES = ("title", "description", "default", "format", "additionalProperties")
 
 
-class _TextsStayTexts(FuncMetadata):
-    """Leaves a text that happens to be JSON alone where text is wanted, as a strategy written in JSON is."""
+class _CallMetadata(FuncMetadata):
+    """Reads arguments and builds replies: what the SDK does, but for two things.
+
+    A text that happens to be JSON is left alone where text is wanted, as a strategy written in JSON is. The structured
+    half of a reply gets the next step, since some hosts show a model that half alone.
+    """
 
     def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
         parsed = super().pre_parse_json(data)
@@ -39,6 +43,14 @@ class _TextsStayTexts(FuncMetadata):
             name: data[name] if name in texts and isinstance(value, dict | list) else value
             for name, value in parsed.items()
         }
+
+    def convert_result(self, result: Any) -> CallToolResult | InputRequiredResult:
+        reply = super().convert_result(result)
+        if isinstance(reply, InputRequiredResult) or reply.structured_content is None or reply.is_error:
+            return reply
+        text = "".join(block.text for block in reply.content if isinstance(block, TextContent))
+        way_on = text.rpartition(NEXT_STEP)[2]
+        return reply.model_copy(update={"structured_content": {**reply.structured_content, "next": way_on}})
 
 
 _METADATA = tuple(FuncMetadata.model_fields)
@@ -69,8 +81,8 @@ class StrictTool(Tool):
         fields["parameters"] = closed(lean(made.parameters))
         fields["description"] = " ".join(made.description.split())
         metadata = made.fn_metadata
-        fields["fn_metadata"] = texts = _TextsStayTexts(**{name: getattr(metadata, name) for name in _METADATA})
-        texts.output_schema = _brief(lean(metadata.output_schema or {}, without=_NOT_IN_REPLIES))
+        fields["fn_metadata"] = texts = _CallMetadata(**{name: getattr(metadata, name) for name in _METADATA})
+        texts.output_schema = _with_next(_brief(lean(metadata.output_schema or {}, without=_NOT_IN_REPLIES)))
         return cls(**fields, example=example)
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
@@ -189,6 +201,11 @@ def _lean_value(value: Any, without: tuple[str, ...]) -> Any:
     if isinstance(value, dict):
         return lean(value, without=without)
     return [_lean_value(item, without) for item in value] if isinstance(value, list) else value
+
+
+def _with_next(schema: Schema) -> Schema:
+    """Return the schema of a reply model with the next step, which is added to all of them."""
+    return {**schema, "properties": {**schema.get("properties", {}), "next": {"type": "string"}}}
 
 
 def _brief(schema: Any) -> Any:

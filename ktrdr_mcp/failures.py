@@ -10,8 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ktrdr_engine.errors import DataError, KtrdrError, SourceNotInstalled, nearest
+from ktrdr_engine.errors import DataError, KtrdrError, ModelError, SourceNotInstalled, nearest
 from ktrdr_engine.operations.mistakes import UNKNOWN
+
+NEXT_STEP = "\nNext: "
+"""What the last line of each reply's text begins with."""
 
 _MAX_BYTES = 8_000
 
@@ -42,7 +45,7 @@ def failure_text(error: KtrdrError, tool: str, call: str | None) -> str:
         call: The refused call with what the engine named mended; None: the engine named no argument.
     """
     way_on = _NEXT.get(error.code, _REPAIR if call else _AGAIN).format(tool=tool, call=call or f"{tool}(...)")
-    return f"{bounded(error.message, _MAX_BYTES)}\n{_prices(error)}{way_on}"
+    return f"{bounded(error.message, _MAX_BYTES)}\n{_prices(error)}{_training(error)}{way_on}"
 
 
 def repairs(error: KtrdrError) -> dict[str, object]:
@@ -76,6 +79,17 @@ def _prices(error: KtrdrError) -> str:
         return ""
     symbol = json.dumps(error.details.get("value"), ensure_ascii=False)
     return f"list_datasets shows what there is; load_data(symbol={symbol}, timeframe=..., source=...) brings prices.\n"
+
+
+def _training(error: KtrdrError) -> str:
+    """Return how to come by a model, where a strategy has none for a symbol."""
+    strategy, symbol = (error.details.get(name) for name in ("strategy", "symbol"))
+    if not isinstance(error, ModelError) or strategy is None:
+        return ""
+    symbols = f", symbols=[{json.dumps(symbol, ensure_ascii=False)}]" if symbol else ""
+    path = json.dumps(f"strategies/{strategy}.yaml", ensure_ascii=False)
+    call = f"start_training(strategy_config_path={path}{symbols}, start_date=..., end_date=...)"
+    return f"{call} makes one; end it before the bars of the backtest.\n"
 
 
 def crash_text(tool: str) -> str:

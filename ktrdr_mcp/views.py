@@ -22,7 +22,7 @@ from ktrdr_engine.operations.models import (
     OperationSummary,
     OperationType,
 )
-from ktrdr_mcp.failures import bounded, wire_bytes
+from ktrdr_mcp.failures import NEXT_STEP, bounded, wire_bytes
 
 MAX_REPLY_BYTES = 20_000
 _MAX_BODY_BYTES = 1_600
@@ -102,7 +102,7 @@ def _operation_row(row: OperationSummary) -> str:
 
 def text_of(lines: Iterable[str], way_on: str, most_bytes: int = _MAX_BODY_BYTES) -> str:
     """Return the lines, bounded, and the next step."""
-    return f"{bounded(chr(10).join(lines), most_bytes)}\nNext: {way_on}"
+    return f"{bounded(chr(10).join(lines), most_bytes)}{NEXT_STEP}{way_on}"
 
 
 def _operation_lines(operation: Operation) -> Iterator[str]:

@@ -37,5 +37,5 @@ def _none_of_this_symbol(models: ModelLibrary, strategy_name: str, names: list[s
     return ModelError(
         f"No model of strategy {strategy_name!r} was trained on {symbol}. Models of other symbols: {listed}{more}. "
         f"Train one on {symbol}, or name one of these as model_path.",
-        details={"field": "model_path", "value": None, "symbol": symbol, "known": known},
+        details={"field": "model_path", "value": None, "strategy": strategy_name, "symbol": symbol, "known": known},
     )

@@ -106,7 +106,7 @@ def _notes_on_job(job: BacktestJob) -> Iterator[str]:
     if asked_last > job.available[1] + tolerance:
         yield f"The data end at {format_stamp(job.available[1])}, before end_date."
     used = (int(series.timestamp[job.window.start]), int(series.timestamp[-1]))
-    if note := gap_note(job.gaps, f"{series.symbol} {series.timeframe}", *used):
+    if note := gap_note(job.gaps, f"{series.symbol} {series.timeframe}", *used, "what was held is valued"):
         yield note
     if job.higher:
         yield f"Longer timeframes, seen from their close on: {', '.join(frame.origin for frame in job.higher)}."

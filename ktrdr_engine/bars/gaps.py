@@ -72,18 +72,21 @@ def find_gaps(series: BarSeries) -> tuple[Gap, ...]:
     return tuple(Gap(begin + first * length, begin + last * length, missed) for first, last, missed in rows)
 
 
-def gap_note(gaps: tuple[Gap, ...], name: str, first: int, last: int) -> str | None:
-    """Say what is missing of `name` in a range of stamps, ns UTC, the longest gap with its dates; None: nothing."""
+def gap_note(gaps: tuple[Gap, ...], name: str, first: int, last: int, effect: str) -> str | None:
+    """Say what is missing of `name` in a range of stamps, ns UTC, the longest gap with its dates, and its effect.
+
+    None where nothing is missing.
+    """
     inside = [gap for gap in gaps if gap.last >= first and gap.first <= last]
     if not inside:
         return None
     longest = max(inside, key=lambda gap: gap.bars)
-    found = f"{len(inside)} gaps with {sum(gap.bars for gap in inside)} bars missing" if len(inside) > 1 else "a gap"
-    return (
-        f"The prices of {name} have {found} inside the range, the longest of {longest.bars} bars from "
-        f"{format_stamp(longest.first)} to {format_stamp(longest.last)}: what was held is valued as if nothing had "
-        "happened."
-    )
+    bars = f"{longest.bars} bar{'s' * (longest.bars != 1)} from {format_stamp(longest.first)} to "
+    bars += f"{format_stamp(longest.last)}"
+    missing = sum(gap.bars for gap in inside)
+    several = f"{len(inside)} gaps with {missing} bars missing inside the range, the longest of {bars}"
+    found = several if len(inside) > 1 else f"a gap inside the range, of {bars}"
+    return f"The prices of {name} have {found}: {effect} as if nothing had happened."
 
 
 def _rests(series: BarSeries) -> bool:

@@ -106,13 +106,18 @@ def parted_rows(
         raise DataError(
             f"All training rows have the same label, {NAMES[only]}, so there is nothing to learn. "
             + advice(otherwise, only),
-            details={"label": NAMES[only], "threshold": labels.threshold, "lookahead": labels.lookahead},
+            details={
+                "field": "training.labels",
+                "label": NAMES[only],
+                "threshold": labels.threshold,
+                "lookahead": labels.lookahead,
+            },
         )
     if not np.isin(result["validation"].labels, taught).any():
         raise DataError(
             "No validation row has a label that the training rows teach, so nothing can be judged. "
             + advice("Give a longer range."),
-            details={"threshold": labels.threshold, "lookahead": labels.lookahead},
+            details={"field": "training.labels", "threshold": labels.threshold, "lookahead": labels.lookahead},
         )
     return result
 

@@ -142,7 +142,7 @@ def _notes_on_data(job: TrainingJob) -> Iterator[str]:
     if begins:
         yield f"The data begin after start_date: {_some(begins)}."
     for one in job.available:
-        if note := gap_note(one.gaps, one.symbol, first, last):
+        if note := gap_note(one.gaps, one.symbol, first, last, "indicators and labels go on"):
             yield note
     if job.higher:
         origins = [f"{frame.series.symbol} {frame.origin}" for frame in job.higher]

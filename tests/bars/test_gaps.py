@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ktrdr_engine.bars.dates import format_stamp
-from ktrdr_engine.bars.gaps import find_gaps
+from ktrdr_engine.bars.gaps import Gap, find_gaps, gap_note
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.bars.timeframe import Timeframe
@@ -164,3 +164,14 @@ def minutes(traded: NDArray[np.bool_]) -> BarSeries:
 
 def test_a_market_of_five_sessions_from_sunday_to_thursday_has_no_gaps() -> None:
     assert told([day for day in range(7 * WEEKS) if day % 7 not in (4, 5)], Timeframe.D1) == []
+
+
+def test_a_note_names_one_gap_with_its_bars_and_of_several_the_longest() -> None:
+    one, two = Gap(0, 0, 1), Gap(Timeframe.H1.nanoseconds, 3 * Timeframe.H1.nanoseconds, 3)
+    assert gap_note((), "X", 0, Timeframe.H1.nanoseconds, "effect") is None
+    single = gap_note((one,), "X", 0, Timeframe.H1.nanoseconds, "effect")
+    assert single is not None
+    assert "a gap inside the range, of 1 bar from 1970-01-01T00:00:00Z" in single
+    both = gap_note((one, two), "X", 0, Timeframe.H1.nanoseconds, "effect")
+    assert both is not None
+    assert "2 gaps with 4 bars missing inside the range, the longest of 3 bars from 1970-01-01T01:00:00Z" in both

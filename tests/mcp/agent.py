@@ -12,7 +12,7 @@ from mcp import Client
 from ktrdr_engine.composition import open_application
 from ktrdr_engine.settings import Settings
 from ktrdr_mcp.server import create_server
-from tests.mcp.conftest import text_of
+from tests.mcp.conftest import assert_both_halves_say_what_comes_next, text_of
 
 
 class Agent:
@@ -25,6 +25,7 @@ class Agent:
         result = await self.client.call_tool(tool, arguments)
         assert not result.is_error, text_of(result)
         assert result.structured_content is not None
+        assert_both_halves_say_what_comes_next(result)
         return dict(result.structured_content), text_of(result)
 
     async def asks(self, tool: str, **arguments: Any) -> dict[str, Any]:

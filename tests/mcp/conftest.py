@@ -54,6 +54,7 @@ class Session:
         result = await self.call(tool, **arguments)
         assert not result.is_error, text_of(result)
         assert result.structured_content is not None
+        assert_both_halves_say_what_comes_next(result)
         return dict(result.structured_content)
 
     async def refusal(self, tool: str, **arguments: Any) -> str:
@@ -78,6 +79,13 @@ def backtest_of(symbol: str, **arguments: Any) -> dict[str, Any]:
 
 def text_of(result: CallToolResult) -> str:
     return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+def assert_both_halves_say_what_comes_next(result: CallToolResult) -> None:
+    """Hosts show a model the text alone, or the structured half alone."""
+    way_on = (result.structured_content or {})["next"]
+    assert any(tool in way_on for tool in TOOLS) or "start it again" in way_on, way_on
+    assert text_of(result).endswith(f"\nNext: {way_on}")
 
 
 @pytest.fixture(params=["auto", "legacy"])

@@ -233,10 +233,12 @@ async def test_a_good_call_passes() -> None:
         times: Annotated[int, Field(ge=1, description="How often"), BeforeValidator(refuse_booleans)] = 1,
     ) -> Annotated[CallToolResult, Reply]:
         """Says."""
-        return CallToolResult(content=[TextContent(type="text", text="hi")], structured_content={"said": "hi" * times})
+        return CallToolResult(
+            content=[TextContent(type="text", text="hi\nNext: say it again")], structured_content={"said": "hi" * times}
+        )
 
     result = await _call(_tool(say), {"times": 2})
-    assert result.structured_content == {"said": "hihi"}
+    assert result.structured_content == {"said": "hihi", "next": "say it again"}
 
 
 def test_a_lean_schema_keeps_properties_that_are_called_like_keywords() -> None:

@@ -92,6 +92,8 @@ async def told_by(environment: dict[str, str]) -> None:
         refused = await client.call_tool("start_backtest", OTHER | {"model_path": None})
         assert refused.is_error
         assert "models/trend_mlp_v1.0.0.pt (AAPL, MSFT, IBM)" in text_of(refused)
+        training = 'start_training(strategy_config_path="strategies/trend_following.yaml", symbols=["GOOG"], '
+        assert training in text_of(refused)
 
         found, text = await told.both("compare_operations", operation_ids=[seen, unseen])
         assert found["model_relations"] == ["in_sample", "out_of_sample"]

@@ -84,5 +84,6 @@ def test_a_part_without_rows_is_a_data_error() -> None:
 
 def test_labels_that_are_all_the_same_are_a_data_error() -> None:
     config = tiny({"labels": {"source": "forward_return", "threshold": 0.9, "lookahead": 5}}).config
-    with pytest.raises(DataError, match=r"same label.* Lower training\.labels\.threshold \(now 0\.9\)"):
+    with pytest.raises(DataError, match=r"same label.* Lower training\.labels\.threshold \(now 0\.9\)") as refused:
         parted_rows(config, PLAN, [series(wave())])
+    assert refused.value.details["field"] == "training.labels"  # not an argument of the call: its dates may be right
