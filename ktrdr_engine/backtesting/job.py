@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ktrdr_engine.bars.frames import Frame
     from ktrdr_engine.bars.gaps import Gap
     from ktrdr_engine.bars.series import BarSeries
+    from ktrdr_engine.bars.spikes import Spike
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.bars.window import BarWindow
     from ktrdr_engine.features.matrix import FeatureMatrix, Listener
@@ -29,8 +30,9 @@ class BacktestJob:
 
     `window.series` starts with the warm-up bars; `window.start` is the first bar of the requested range.
     `higher` are the bars of the longer timeframes, warm-up included. `available` is the first and the last bar of all
-    the data there is, ns UTC, `gaps` where bars between them are missing. `predictor` decides; `model` is the same
-    where it was trained, None where it is rules; `relation` says whether it has seen these bars.
+    the data there is, ns UTC, `gaps` where bars between them are missing, `spikes` the jumps between them. `predictor`
+    decides; `model` is the same where it was trained, None where it is rules; `relation` says whether it has seen these
+    bars.
     """
 
     request: BacktestRequest
@@ -44,6 +46,7 @@ class BacktestJob:
     available: tuple[int, int]
     higher: tuple[Frame, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    spikes: tuple[Spike, ...] = ()
 
     @property
     def bars(self) -> int:
@@ -103,6 +106,7 @@ def prepare(request: BacktestRequest, strategies: StrategyLibrary, models: Model
         window=wanted,
         relation=decider.relation,
         gaps=bars.gaps(request.symbol, request.timeframe),
+        spikes=bars.spikes(request.symbol, request.timeframe),
         available=(int(series.timestamp[0]), int(series.timestamp[-1])),
         higher=higher,
     )

@@ -14,6 +14,7 @@ from ktrdr_engine.backtesting.progress_bridge import SIDES
 from ktrdr_engine.backtesting.standstill import standstill
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.gaps import gap_note
+from ktrdr_engine.bars.spikes import jump_note
 from ktrdr_engine.metrics.performance import summarise
 from ktrdr_engine.provenance import Provenance, library_version
 from ktrdr_engine.simulation.notes import explain
@@ -106,8 +107,9 @@ def _notes_on_job(job: BacktestJob) -> Iterator[str]:
     if asked_last > job.available[1] + tolerance:
         yield f"The data end at {format_stamp(job.available[1])}, before end_date."
     used = (int(series.timestamp[job.window.start]), int(series.timestamp[-1]))
-    if note := gap_note(job.gaps, f"{series.symbol} {series.timeframe}", *used, "what was held is valued"):
-        yield note
+    name = f"{series.symbol} {series.timeframe}"
+    missing = gap_note(job.gaps, name, *used, "what was held is valued")
+    yield from filter(None, (missing, jump_note(job.spikes, name, *used)))
     if job.higher:
         yield f"Longer timeframes, seen from their close on: {', '.join(frame.origin for frame in job.higher)}."
     if job.model:

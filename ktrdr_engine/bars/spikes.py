@@ -8,6 +8,7 @@ spike is a step of more than 20 of them, or one near the ratio of a split (withi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -83,6 +84,20 @@ def spikes_note(found: list[Spike], most: int = 5) -> str | None:
     named = "; ".join(spike.words for spike in found[:most])
     jumps = "1 jump" if len(found) == 1 else f"{len(found)} jumps"
     return f"Warning: {jumps} may be a mistake of the data, or a split not adjusted for. Check {named}{more}."
+
+
+def jump_note(spikes: Sequence[Spike], name: str, first: int, last: int, most: int = 3) -> str | None:
+    """Warn of the jumps of `name` in a range of stamps, ns UTC, the first few named; None: there are none."""
+    inside = [spike for spike in spikes if first <= spike.timestamp <= last]
+    if not inside:
+        return None
+    named = "; ".join(spike.words for spike in inside[:most])
+    more = f"; and {len(inside) - most} more" if len(inside) > most else ""
+    jumps = "a jump" if len(inside) == 1 else f"{len(inside)} jumps"
+    return (
+        f"The prices of {name} have {jumps} inside the range that may be a mistake of the data, or a split not "
+        f"adjusted for: {named}{more}. If so, these numbers are wrong."
+    )
 
 
 def _deviation(steps: NDArray[np.float64]) -> float:

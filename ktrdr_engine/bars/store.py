@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from ktrdr_engine.bars.files import read_bars, read_notes
 from ktrdr_engine.bars.gaps import Gap, find_gaps
 from ktrdr_engine.bars.market import Market, infer_market
 from ktrdr_engine.bars.series import BarSeries
-from ktrdr_engine.bars.stored_market import FILE_NAME, read_market
+from ktrdr_engine.bars.spikes import Spike, find_spikes
+from ktrdr_engine.bars.stored_market import FILE_NAME, read_market, side_file
 from ktrdr_engine.bars.timeframe import Timeframe, parse_timeframe
 from ktrdr_engine.catalog import Catalog, Unusable, shipped_root
 from ktrdr_engine.errors import DataError, did_you_mean
@@ -29,6 +30,7 @@ _FILE_NAME = re.compile(rf"((?!\.)(.+)_({'|'.join(Timeframe)}))\.(?:parquet|csv)
 _FOREIGN = re.compile(r"[^A-Za-z0-9._-]+")
 """What file names were once freed of: EURUSD=X was kept as EURUSD-X, ^GSPC as GSPC."""
 _CACHE_BYTES = 512 * 1024 * 1024
+FoundT = TypeVar("FoundT")
 _FileVersion = tuple[int, int, int]
 _Version = tuple[Path, _FileVersion, tuple[_FileVersion | None, ...]]
 
@@ -58,6 +60,7 @@ class BarStore:
         self._markets = tuple(folder / FILE_NAME for folder in self._folders)
         self._lock = threading.Lock()
         self._gaps: dict[Path, tuple[_Version, tuple[Gap, ...]]] = {}
+        self._spikes: dict[Path, tuple[_Version, tuple[Spike, ...]]] = {}
         self._series: OrderedDict[_Version, BarSeries] = OrderedDict()
 
     def datasets(self) -> list[tuple[str, str]]:
@@ -119,16 +122,15 @@ class BarStore:
         Raises:
             DataError: As `load`.
         """
-        series = self.load(symbol, timeframe)
-        path = self.path(symbol, series.timeframe)
-        version = self._version(path)
-        with self._lock:
-            known = self._gaps.get(path)
-        if known is None or known[0] != version:
-            known = version, find_gaps(series)
-            with self._lock:
-                self._gaps[path] = known
-        return known[1]
+        return self._found_in(symbol, timeframe, find_gaps, self._gaps)
+
+    def spikes(self, symbol: str, timeframe: str) -> tuple[Spike, ...]:
+        """Return the jumps that are more likely a mistake of the data; found once for each version of the file.
+
+        Raises:
+            DataError: As `load`.
+        """
+        return self._found_in(symbol, timeframe, find_spikes, self._spikes)
 
     def path(self, symbol: str, timeframe: str) -> Path:
         """Return the file the bars are read from.
@@ -149,6 +151,24 @@ class BarStore:
         source: Literal["shipped", "user"] = "shipped" if path.is_relative_to(shipped_root()) else "user"
         first, last = (int(series.timestamp[i]) for i in (0, -1))
         return DatasetSummary(series.symbol, timeframe, len(series), first, last, source, series.market)
+
+    def _found_in(
+        self,
+        symbol: str,
+        timeframe: str,
+        find: Callable[[BarSeries], Sequence[FoundT]],
+        found: dict[Path, tuple[_Version, tuple[FoundT, ...]]],
+    ) -> tuple[FoundT, ...]:
+        series = self.load(symbol, timeframe)
+        path = self.path(symbol, series.timeframe)
+        version = self._version(path)
+        with self._lock:
+            known = found.get(path)
+        if known is None or known[0] != version:
+            known = version, tuple(find(series))
+            with self._lock:
+                found[path] = known
+        return known[1]
 
     def _find(self, symbol: str, timeframe: str) -> tuple[str, Path]:
         """Return the canonical name and the file, or raise as `path`."""
@@ -196,7 +216,7 @@ class BarStore:
 
     def _version(self, path: Path) -> _Version:
         """Return what changes when the bars or the market that was said of them do."""
-        said = () if path.suffix == ".parquet" else tuple(map(_version_if_any, self._markets))
+        said = () if path.suffix == ".parquet" else tuple(map(_version_if_any, (side_file(path), *self._markets)))
         try:
             return path, _version_of(path), said
         except OSError as error:

@@ -1,8 +1,8 @@
 """The market of a price file, as somebody has said it: inside a Parquet file, beside a CSV file.
 
-A Parquet file carries it in its metadata. A CSV file has no room for it, and a shipped one is never written to: for
-those, `markets.json` in a folder of prices names the market by file stem (`{"EURUSD_1h": "fx"}`). The user's folder
-also speaks for files of the shipped one, and wins.
+A Parquet file carries it in its metadata. A CSV file has no room for it: a file beside it does (`MYFX_1h.market`), that
+goes to the trash and comes back with the prices. A shipped file is never written to: `markets.json` in its folder names
+markets by file stem (`{"EURUSD_1h": "fx"}`), and that in the user's folder speaks for shipped files alone, and wins.
 """
 
 from __future__ import annotations
@@ -34,12 +34,27 @@ def read_market(path: Path, folders: tuple[Path, ...]) -> Market | None:
     """
     if path.suffix == ".parquet":
         return _parsed(read_notes(path).get(MARKET_NOTE), path.name)
+    beside = side_file(path)
+    try:
+        return _parsed(beside.read_text(encoding="utf-8").strip(), f"{beside.parent.name}/{beside.name}")
+    except FileNotFoundError:
+        pass
+    except (OSError, UnicodeError) as error:
+        raise DataError(f"{beside.parent.name}/{beside.name} cannot be read ({error}). Correct or remove it.") from None
     for folder in folders:
-        if said := _said_in(folder).get(path.stem):
-            return _parsed(said, f"{folder.name}/{FILE_NAME}, {path.stem}")
-        if folder.resolve() == path.parent.resolve():
+        is_own = folder.resolve() == path.parent.resolve()
+        # Else what was said of a shipped file would be taken for said of a user's of the same name.
+        if not is_own or folder == folders[-1]:
+            if said := _said_in(folder).get(path.stem):
+                return _parsed(said, f"{folder.name}/{FILE_NAME}, {path.stem}")
+        if is_own:
             break
     return None
+
+
+def side_file(path: Path) -> Path:
+    """Return the file that says the market of a CSV file."""
+    return path.with_suffix(".market")
 
 
 def write_market(path: Path, market: Market, folder: Path) -> None:
@@ -48,7 +63,7 @@ def write_market(path: Path, market: Market, folder: Path) -> None:
     Args:
         path: The price file.
         market: Which.
-        folder: The user's folder of prices, where it is said of files that are not Parquet.
+        folder: The user's folder of prices, where it is said of shipped files.
 
     Raises:
         DataError: The file, or `markets.json`, cannot be read.
@@ -63,12 +78,19 @@ def write_market(path: Path, market: Market, folder: Path) -> None:
             table.replace_schema_metadata({**(table.schema.metadata or {}), MARKET_NOTE: market.name}), path
         )
         return
-    said = {**_said_in(folder), path.stem: market.name}
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{FILE_NAME}.{os.getpid()}.partial"
+    if path.parent.resolve() == folder.resolve():
+        _replace(side_file(path), market.name)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        said = {**_said_in(folder), path.stem: market.name}
+        _replace(folder / FILE_NAME, json.dumps(said, indent=1, sort_keys=True))
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        partial.replace(folder / FILE_NAME)
+        partial.write_text(f"{text}\n", encoding="utf-8")
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 

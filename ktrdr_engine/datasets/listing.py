@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.files import read_notes
-from ktrdr_engine.bars.spikes import find_spikes
 from ktrdr_engine.catalog import row_or_problem
 from ktrdr_engine.datasets.models import DatasetPage, DatasetRow
 from ktrdr_engine.datasets.origin import Origin
@@ -67,7 +66,7 @@ def dataset_card(bars: BarStore, symbol: str, timeframe: str) -> dict[str, Any]:
         "sha256": series.sha256(),
         "missing_bars": sum(gap.bars for gap in gaps),
         "longest_gaps": [gap_row(gap).model_dump() for gap in gaps[:_GAPS]],
-        "spikes": [spike.words for spike in find_spikes(series)[:_SPIKES]],
+        "spikes": [spike.words for spike in bars.spikes(symbol, timeframe)[:_SPIKES]],
         "covered": {
             label: [[format_stamp(span.first), format_stamp(span.last)] for span in spans]
             for label, spans in _origin(bars, symbol, timeframe).covered.items()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ktrdr_engine.bars.frames import Frame
     from ktrdr_engine.bars.gaps import Gap
     from ktrdr_engine.bars.series import BarSeries
+    from ktrdr_engine.bars.spikes import Spike
     from ktrdr_engine.bars.store import BarStore
     from ktrdr_engine.inference.library import ModelLibrary
     from ktrdr_engine.strategy.library import Strategy, StrategyLibrary
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 
 
 class Coverage(NamedTuple):
-    """The first and the last bar there is of a symbol, ns UTC, and where bars between them are missing."""
+    """The first and the last bar there is of a symbol, ns UTC, where bars between them are missing, and jumps."""
 
     symbol: str
     first: int
     last: int
     gaps: tuple[Gap, ...] = ()
+    spikes: tuple[Spike, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ def _symbols(request: TrainingRequest, strategy: Strategy) -> tuple[str, ...]:
 
 def _coverage(bars: BarStore, series: BarSeries) -> Coverage:
     first, last = (int(series.timestamp[row]) for row in (0, -1))
-    return Coverage(series.symbol, first, last, bars.gaps(series.symbol, series.timeframe))
+    name = series.symbol, series.timeframe
+    return Coverage(series.symbol, first, last, bars.gaps(*name), bars.spikes(*name))
 
 
 def _load(bars: BarStore, symbol: str, timeframe: str) -> BarSeries:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ktrdr_engine import __version__
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.gaps import gap_note
+from ktrdr_engine.bars.spikes import jump_note
 from ktrdr_engine.inference.metadata import CLASSES
 from ktrdr_engine.provenance import Provenance, library_version
 from ktrdr_engine.training.models import Split, TrainingResults
@@ -142,8 +143,8 @@ def _notes_on_data(job: TrainingJob) -> Iterator[str]:
     if begins:
         yield f"The data begin after start_date: {_some(begins)}."
     for one in job.available:
-        if note := gap_note(one.gaps, one.symbol, first, last, "indicators and labels go on"):
-            yield note
+        missing = gap_note(one.gaps, one.symbol, first, last, "indicators and labels go on")
+        yield from filter(None, (missing, jump_note(one.spikes, one.symbol, first, last)))
     if job.higher:
         origins = [f"{frame.series.symbol} {frame.origin}" for frame in job.higher]
         yield f"Longer timeframes, seen from their close on: {_some(origins)}."

@@ -9,8 +9,10 @@ import pytest
 
 from ktrdr_engine.authoring.library import Library
 from ktrdr_engine.authoring.shelves import Shelves
+from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.datasets.file import DatasetFile
+from ktrdr_engine.datasets.markets import say_market
 from ktrdr_engine.errors import DataError, DatasetBusy, InputError, InvalidRequest, ModelError, StrategyError
 from ktrdr_engine.trash import Kind
 
@@ -115,6 +117,34 @@ def test_a_dataset_is_named_in_any_spelling_and_takes_its_side_files_along(
     library.restore("dataset", name)
     assert (data / "BTC-USDT_1h.csv").read_text() == PRICES
     assert (data / "BTC-USDT_1h.market.json").read_text() == "{}"
+
+
+def test_a_market_goes_and_comes_back_with_its_prices_and_never_to_later_ones_of_the_name(
+    library: Library, home: Path
+) -> None:
+    path = home / "data" / "MINE_1d.csv"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(PRICES)
+    store = BarStore((home, shipped_root()))
+    say_market("equity:Asia/Tokyo", "MINE", "1d", store, home)
+    library.delete("dataset", "MINE_1d")
+    path.write_text(OTHERS)
+    assert store.load("MINE", "1d").market.inferred
+    library.restore("dataset", "MINE_1d")
+    assert store.load("MINE", "1d").market.name == "equity:Asia/Tokyo"
+    library.restore("dataset", "MINE_1d")
+    assert store.load("MINE", "1d").market.inferred
+
+
+def test_what_was_said_of_a_shipped_file_is_not_said_of_one_in_its_place(library: Library, home: Path) -> None:
+    store = BarStore((home, shipped_root()))
+    say_market("utc", "AAPL", "1d", store, home)
+    path = home / "data" / "AAPL_1d.csv"
+    path.write_text(PRICES)
+    assert store.load("AAPL", "1d").market.inferred
+    library.delete("dataset", "AAPL_1d")
+    market = store.load("AAPL", "1d").market
+    assert (market.name, market.inferred) == ("utc", False)
 
 
 def test_a_file_that_cannot_be_used_can_be_deleted(library: Library, home: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 from ktrdr_engine.backtesting.engine import BacktestingEngine
 from ktrdr_engine.backtesting.job import prepare
 from ktrdr_engine.backtesting.models import BacktestRequest, BacktestResults
-from ktrdr_engine.bars.files import write_parquet
+from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.bars.files import read_bars, write_parquet
 from ktrdr_engine.bars.market import FX, UNKNOWN, Market, parse_market
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.store import BarStore
@@ -121,6 +122,20 @@ def test_a_run_over_a_gap_says_so_and_one_beside_it_does_not(home: Home) -> None
     assert [note for note in over.notes if "150 bars" in note and "2021-10-11" in note]
     beside = home.run(end_date="2021-09-30")
     assert not [note for note in beside.notes if "missing" in note or "gap" in note]
+
+
+def test_a_run_over_a_jump_says_so_and_one_beside_it_does_not(home: Home) -> None:
+    home.put(five_days(0), Timeframe.D1)
+    path = home.root / "data" / "TEST_1d.parquet"
+    series = read_bars(path, "TEST", Timeframe.D1)
+    prices = series.prices.copy()
+    prices[:4, 200] *= 10
+    write_parquet(dataclasses.replace(series, prices=prices), path)
+    day = format_stamp(int(series.timestamp[200]))
+    over = home.run()
+    assert [note for note in over.notes if f"row 201 ({day})" in note]
+    beside = home.run(end_date=format_stamp(int(series.timestamp[190]))[:10])
+    assert not [note for note in beside.notes if "jump" in note]
 
 
 def test_shipped_hours_are_counted_by_the_days_of_foreign_exchange() -> None:
