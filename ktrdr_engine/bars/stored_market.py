@@ -44,9 +44,8 @@ def read_market(path: Path, folders: tuple[Path, ...]) -> Market | None:
     for folder in folders:
         is_own = folder.resolve() == path.parent.resolve()
         # Else what was said of a shipped file would be taken for said of a user's of the same name.
-        if not is_own or folder == folders[-1]:
-            if said := _said_in(folder).get(path.stem):
-                return _parsed(said, f"{folder.name}/{FILE_NAME}, {path.stem}")
+        if (not is_own or folder == folders[-1]) and (said := _said_in(folder).get(path.stem)):
+            return _parsed(said, f"{folder.name}/{FILE_NAME}, {path.stem}")
         if is_own:
             break
     return None

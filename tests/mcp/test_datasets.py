@@ -56,7 +56,10 @@ async def test_a_csv_is_loaded_listed_and_backtested_over_stdio(tmp_path: Path) 
             "bars": 6_225,
             "first": "2017-01-01T22:00:00Z",
             "last": "2017-12-29T21:00:00Z",
-            "gaps": 2,
+            "gaps": 0,
+            "longest_gap": None,
+            "market": "fx",
+            "market_inferred": True,
             "source": "user",
             "loaded_from": "file mine.csv",
             "problem": None,
@@ -82,7 +85,10 @@ async def test_datasets_are_listed_in_pages_and_a_broken_file_with_its_problem(a
     (tmp_path / "data" / "ABC_1h.csv").write_text("timestamp,open\n")
     page, text = await agent.does("list_datasets", limit=2)
     assert (page["total"], page["returned"]) == (7, 2)
-    assert "AAPL 1d (shipped): 3270 bars, 2000-03-01 to 2013-03-01, 3 gaps" in text
+    (apple,) = [row for row in page["datasets"] if row["symbol"] == "AAPL"]
+    assert (apple["symbol"], apple["bars"], apple["gaps"]) == ("AAPL", 3270, 3)
+    assert (apple["market"], apple["market_inferred"], apple["source"]) == ("us_equity", False, "shipped")
+    assert "AAPL 1d (us_equity; shipped): 3270 bars, 2000-03-01 to 2013-03-01, 3 gaps" in text
     assert "ABC 1h: CANNOT BE USED: ABC_1h.csv: column" in text
     assert "list_datasets(offset=2) shows more" in text
     rest = await agent.asks("list_datasets", offset=2)
