@@ -122,7 +122,7 @@ def _notes_on_model(job: BacktestJob, metadata: ModelMetadata) -> Iterator[str]:
     if validation and _beats_majority(metadata) is False:
         yield (
             f"The model is no better than always giving the most frequent label of its validation part: accuracy "
-            f"{validation.accuracy:.3g}, majority {validation.majority_baseline:.3g}."
+            f"{validation.accuracy:.6g}, majority {validation.majority_baseline:.6g}."
         )
     if metadata.strategy_sha256 != job.strategy.sha256:
         yield "The strategy file has changed since the model was trained on it; their features still agree."

@@ -60,18 +60,24 @@ def find_unsound(prices: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def diagnose(bar: NDArray[np.float64]) -> tuple[str, str]:
-    """Return what is wrong with an unsound bar of shape (5,), and the repair."""
+    """Return what is wrong with an unsound bar of shape (5,), and the repair; prices with all their digits."""
     values = dict(zip(_NAMES, bar.tolist(), strict=True))
     for name, value in values.items():
         if not np.isfinite(value):
             return f"{name} is {value}", "Put the real value there or remove the row"
         if value < 0 or (value == 0 and name != "volume"):
-            return f"{name} is {value:g}", f"{name} must be {'0 or more' if name == 'volume' else 'above 0'}"
+            return f"{name} is {exact(value)}", f"{name} must be {'0 or more' if name == 'volume' else 'above 0'}"
     for name in ("open", "close", "high"):
         if values[name] < values["low"]:
-            return f"low {values['low']:g} is above {name} {values[name]:g}", "Correct the row or remove it"
+            return f"low {exact(values['low'])} is above {name} {exact(values[name])}", "Correct the row or remove it"
     name = "open" if values["open"] > values["high"] else "close"
-    return f"high {values['high']:g} is below {name} {values[name]:g}", "Correct the row or remove it"
+    return f"high {exact(values['high'])} is below {name} {exact(values[name])}", "Correct the row or remove it"
+
+
+def exact(value: float) -> str:
+    """Return a price with all its digits: rounded, two that differ would look the same."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value))
 
 
 def _broken(source: str, row: int, timestamp: NDArray[np.int64] | None, problem: str, repair: str) -> DataError:

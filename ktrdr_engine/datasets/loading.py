@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ktrdr_engine.bars.checks import exact
 from ktrdr_engine.bars.market import infer_market
 from ktrdr_engine.datasets.adjustments import Rescaled, find_rescaled
 from ktrdr_engine.datasets.merging import Merge, merge
@@ -214,8 +215,8 @@ class Load:
         one = merged.first_conflicts[0]
         return DataError(
             f"{self._job.source.label} tells {merged.conflicts} bars otherwise than they are there, the first of "
-            f"{one.timestamp}: {one.field} {one.offered:g}, yours {one.there:g}. It adjusts old prices after splits "
-            "and dividends, and bars of two adjustments do not mix: load the whole range again with "
+            f"{one.timestamp}: {one.field} {exact(one.offered)}, yours {exact(one.there)}. It adjusts old prices after "
+            "splits and dividends, and bars of two adjustments do not mix: load the whole range again with "
             "on_conflict='replace'.",
             details={"field": "on_conflict", "value": "keep", "conflicts": merged.conflicts},
         )

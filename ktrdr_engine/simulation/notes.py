@@ -42,8 +42,15 @@ def _no_trades(decisions: Decisions, rules: SimulationRules) -> Iterator[str]:
 def _never(signal: str, highest: float, threshold: float) -> str:
     if highest < threshold:
         if highest < _SMALL:
-            return f"max {signal} probability {_digits(highest)} < confidence_threshold {threshold:.2f}"
-        digits = next(digits for digits in (2, 4, 17) if f"{highest:.{digits}f}" != f"{threshold:.{digits}f}")
+            exact = f"{threshold:.2f}" if round(threshold, 2) == threshold else f"{threshold:g}"
+            return f"max {signal} probability {_digits(highest)} < confidence_threshold {exact}"
+        # As many decimals as tell the two apart and write the threshold as it was set.
+        digits = next(
+            digits
+            for digits in (2, 4, 6, 17)
+            if f"{highest:.{digits}f}" != f"{threshold:.{digits}f}"
+            and (round(threshold, digits) == threshold or digits == 17)
+        )
         return f"max {signal} probability {highest:.{digits}f} < confidence_threshold {threshold:.{digits}f}"
     return f"{signal} was never the most probable class, although it reached a probability of {_digits(highest)}"
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ktrdr_engine.metrics.wording import decimal, typed
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.history import Bucket
 from ktrdr_engine.operations.phases import Phase
@@ -112,4 +113,4 @@ class TrainingProgressBridge(ProgressBridge):
         context |= {"finished_epochs": int(newest[0]), **dict(zip(COLUMNS[1:-1], newest[1:-1], strict=True))}
         if best is not None:
             context |= {"best_epoch": best[0], "best_validation_loss": best[1]}
-        return f"{message}, validation loss {newest[2]:.3f}", context
+        return f"{message}, validation loss {typed(decimal(newest[2], 3, 3))}", context

@@ -127,8 +127,8 @@ def _notes_on_splits(splits: dict[str, Split]) -> Iterator[str]:
             yield f"It answers {only} to every row of {part}: it has learned no difference."
         elif split.accuracy <= split.majority_baseline:
             yield (
-                f"No better than always {split.majority} on {part}: accuracy {split.accuracy:.2f}, "
-                f"majority {split.majority_baseline:.2f}."
+                f"No better than always {split.majority} on {part}: accuracy {split.accuracy:.6g}, "
+                f"majority {split.majority_baseline:.6g}."
             )
         if absent := [name for name, rows in split.labels.items() if not rows]:
             yield f"No row of {part} has the label {' or '.join(absent)}."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.fields import request_subject
+from ktrdr_engine.metrics.wording import decimal, typed
 from ktrdr_engine.operations.models import OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 from ktrdr_engine.training.job import TrainingJob, prepare
@@ -137,7 +138,8 @@ class TrainingService(ServiceOrchestrator[TrainingRequest, TrainingJob, Training
         accuracy, baseline = results.get("test_accuracy"), results.get("test_majority_baseline")
         if not isinstance(accuracy, float | int) or not isinstance(baseline, float | int):
             return None
-        return f"test accuracy {accuracy:.2f} (majority {baseline:.2f}), {results.get('model_path')}"
+        told, majority = (typed(decimal(share, 2, 3)) for share in (accuracy, baseline))
+        return f"test accuracy {told} (majority {majority}), {results.get('model_path')}"
 
     def _saved(self, job: TrainingJob, model: ModelBundle, epochs: list[Epoch]) -> Outcome:
         from ktrdr_engine.training.results import make_results

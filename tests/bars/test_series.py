@@ -92,6 +92,7 @@ def put(name: str, value: float, row: int = 2) -> Callable[[Columns], None]:
         (put("high", 10.5), "low 11 is above high 10.5."),
         (put("open", 13.5), "high 13 is below open 13.5."),
         (put("close", 13.5), "high 13 is below close 13.5."),
+        (put("close", 13.0000001), "high 13 is below close 13.0000001."),
     ],
 )
 def test_a_broken_bar_is_refused_with_its_row_and_stamp(change: Callable[[Columns], None], message: str) -> None:

@@ -40,6 +40,15 @@ def test_no_buy_was_probable_enough() -> None:
     assert notes(LOW, HOLDS) == ("No trades: max BUY probability 0.41 < confidence_threshold 0.60.",)
 
 
+@pytest.mark.parametrize("threshold", [0.605, 0.6125, 0.41005])
+@pytest.mark.parametrize("highest", [0.41, 0.0001])
+def test_a_threshold_is_told_as_it_was_set(threshold: float, highest: float) -> None:
+    decided = decide(np.array([(highest, 0.5, 0.3)] * 2, np.float32), threshold)
+    (note,) = explain(simulate(flat_bars(10.0, 10.0), decided.codes, FREE), decided, FREE)
+    told = [float(word) for word in note.removesuffix(".").split() if word[0].isdigit()]
+    assert told == [highest, threshold]
+
+
 def test_a_probability_just_below_the_threshold_does_not_look_like_it() -> None:
     assert notes((0.5999, 0.3, 0.1)) == ("No trades: max BUY probability 0.5999 < confidence_threshold 0.6000.",)
 

@@ -188,7 +188,7 @@ async def test_the_words_of_the_place_are_in_the_notes(home: Path, tmp_path: Pat
     [
         (
             {"test_accuracy": 0.413, "test_majority_baseline": 0.44, "model_path": "models/m_v1.0.0.pt"},
-            "test accuracy 0.41 (majority 0.44), models/m_v1.0.0.pt",
+            "test accuracy 0.413 (majority 0.44), models/m_v1.0.0.pt",
         ),
         ({"total_return": 0.1}, None),
     ],
