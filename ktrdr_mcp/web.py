@@ -64,7 +64,7 @@ class Web:
         app = create_app(application, mcp, self._access)
         self._server = make_server(app, self._host, self._port, ADDRESSES)
         async with mcp.session_manager.run():
-            await _listen(self._server)
+            await self._server.serve()
             self._is_parted.set()
         ending.begin(DEFECT)
 
@@ -93,10 +93,3 @@ def create_app(application: Application, mcp: MCPServer[Application], access: Ac
         exception_handlers=ERROR_HANDLERS,
     )
 
-
-async def _listen(server: Server) -> None:
-    try:
-        await server.serve()
-    except SystemExit:
-        # uvicorn's word for an address it cannot have; it has logged which.
-        return

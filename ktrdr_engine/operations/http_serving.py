@@ -27,8 +27,15 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and log what is where: with port 0 nobody can know it earlier."""
-        await super().startup(sockets)
+        """Listen, and log what is where: with port 0 nobody can know it earlier.
+
+        An address that cannot be had is logged; the server then ends with `started` false.
+        """
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            # uvicorn's way to end; out of a task group it would become a traceback.
+            self.should_exit = True
         if not self.started:
             return
         base = base_url(self.config.host, self.servers[0].sockets[0].getsockname()[1])

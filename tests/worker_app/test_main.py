@@ -111,3 +111,4 @@ def test_a_port_that_is_taken_ends_it_with_a_word(worker: Worker, tmp_path: Path
     ended = _run("--port", worker.url.rsplit(":", 1)[1], KTRDR_HOME=str(tmp_path / "home"))
     assert ended.returncode == 1
     assert "in use" in ended.stderr
+    assert "Traceback" not in ended.stderr
