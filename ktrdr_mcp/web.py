@@ -92,4 +92,3 @@ def create_app(application: Application, mcp: MCPServer[Application], access: Ac
         middleware=access.middleware(),
         exception_handlers=ERROR_HANDLERS,
     )
-
