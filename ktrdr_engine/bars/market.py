@@ -1,6 +1,6 @@
 """Which market a dataset comes from: when its trading day begins, and how many of them a year has.
 
-A market is a fact of a dataset. It is stored with it (`market_notes`), or inferred from all of its bars; a range of a
+A market is a fact of a dataset. It is stored with it (`stored_market`), or inferred from all of its bars; a range of a
 run never decides it. What follows from it for single bars, their days and closes, is in `days`.
 """
 

@@ -21,6 +21,7 @@ _HEXAGONS: Final = (90, 30)
 _FAINTEST: Final = 0.35  # of the colour, for a single trade: it has to be seen
 _BINS: Final = 40
 _FEWEST_BINS: Final = 12
+_SIGN_WIDTH: Final = 0.0115  # of the width of a pane, for a sign of an amount
 
 
 def draw(run: Run, theme: Theme) -> bytes:
@@ -147,10 +148,13 @@ def _reasons(canvas: Canvas, pane: Axes, trades: Trades) -> None:
     totals = [total for _, _, total in reasons]
     colours = [theme.gain if total >= 0 else theme.loss for total in totals]
     bars = pane.barh(range(len(names)), totals, color=colours, height=0.6)
-    pane.bar_label(bars, [money(total) for total in totals], padding=4, color=theme.ink, fontsize=SMALL)
+    amounts = [money(total) for total in totals]
+    pane.bar_label(bars, amounts, padding=4, color=theme.ink, fontsize=SMALL)
     pane.set_yticks(range(len(names)), names)
     pane.tick_params(axis="y", colors=theme.ink)
     pane.invert_yaxis()
     pane.axvline(0, color=theme.quiet, linewidth=0.7)
-    pane.margins(x=0.14)
+    # Room for the longest amount beyond the longest bar, or it would run into the names.
+    room = _SIGN_WIDTH * max(map(len, amounts)) + 0.015
+    pane.margins(x=room / (1 - 2 * room))
     canvas.numbers(pane, axis="x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -351,6 +352,17 @@ def test_no_legend_lies_on_the_name_of_its_pane(drawn: Drawn, kind: ChartKind) -
         title = next(one for one in pane.get_children() if one is getattr(pane, "_left_title"))  # noqa: B009  # no public name
         if legend is not None:
             assert not title.get_window_extent().overlaps(legend.get_window_extent())
+
+
+@pytest.mark.parametrize("size", [1.0, 1e6])
+def test_no_amount_of_an_exit_reason_runs_into_the_names(drawn: Drawn, size: float) -> None:
+    some = run(2_000, 40)
+    sums = np.linspace(-15.57, 13.21, len(some.trades)) * size
+    trades.draw(replace(some, trades=replace(some.trades, pnl=sums)), LIGHT)
+    pane = drawn.panes[-1]
+    for amount in pane.texts:
+        assert pane.bbox.x0 <= amount.get_window_extent().x0
+        assert amount.get_window_extent().x1 <= pane.bbox.x1
 
 
 def test_trades_that_a_bounded_history_dropped_are_counted() -> None:

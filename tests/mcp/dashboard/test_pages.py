@@ -327,6 +327,8 @@ async def test_a_winner_that_its_model_has_seen_is_not_marked_and_the_page_says_
             await application.operations.complete_operation(operation.operation_id, results)
             ids.append(operation.operation_id)
         page = await text_at(client, f"/compare?id={ids[0]}&id={ids[1]}")
+        alone = [await text_at(client, f"/operations/{one}") for one in ids]
+    assert ["badge flaw" in one for one in alone] == [True, False]
     assert '<span class="badge flaw">In sample</span>' in page
     assert 'class="number better"' not in page
     assert ids[0] in page[page.index('<p class="warning">') : page.index('data-part="chart"')]
