@@ -40,7 +40,7 @@ def rule_base(request: BacktestRequest, config: StrategyConfig) -> RuleBase:
     """
     from ktrdr_engine.rules.rule_base import RuleBase
 
-    if request.model_path is not None:
+    if request.model_path:
         raise InvalidRequest(
             f"model_path={request.model_path!r}: {request.strategy_config_path} decides by rules (fuzzy_rules), which "
             "need no model. Leave model_path out.",

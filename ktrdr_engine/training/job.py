@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from ktrdr_engine.errors import Checks, InputError, InvalidRequest, StrategyError, about
+from ktrdr_engine.errors import Checks, DataError, InputError, InvalidRequest, StrategyError, about
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +118,12 @@ def _require_its_timeframes(request: TrainingRequest, strategy: Strategy) -> Non
         raise StrategyError(
             f"{request.strategy_config_path} is written for {', '.join(own)} bars, not for "
             f"{', '.join(request.timeframes)}: leave timeframes out, or choose a strategy written for them.",
-            details={"field": "timeframes", "value": list(request.timeframes), "known": list(own)},
+            details={
+                "field": "timeframes",
+                "value": list(request.timeframes),
+                "known": list(own),
+                "mended": {"timeframes": None},
+            },
         )
 
 
@@ -144,9 +149,15 @@ def _load(bars: BarStore, symbol: str, timeframe: str) -> BarSeries:
         return bars.load(symbol, timeframe)
     except InputError as error:
         # Whatever is missing, what can be changed here is which symbols are asked for.
-        known = error.details.pop("known", None) if error.details.get("field") == "timeframe" else None
-        error.details |= {"field": "symbols", "value": symbol} | ({"timeframes": known} if known else {})
-        raise
+        if error.details.get("field") != "timeframe":
+            error.details |= {"field": "symbols", "value": symbol}
+            raise
+        there = error.details["known"]
+        raise DataError(
+            f"{error.message} The strategy is written for {timeframe} bars: name other symbols, choose a strategy "
+            f"written for {' or '.join(there)}, or load {timeframe} prices of {symbol}.",
+            details={"field": "symbols", "value": symbol, "timeframes": there},
+        ) from None
 
 
 def _sha256(series: Sequence[BarSeries]) -> str:

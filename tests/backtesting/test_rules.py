@@ -114,7 +114,8 @@ def test_the_strategy_the_symbol_and_the_dates_are_refused_together(job_of: JobM
 def test_a_model_beside_rules_is_refused(job_of: JobMaker) -> None:
     with pytest.raises(InvalidRequest, match=r"decides by rules .* Leave model_path out") as caught:
         job_of(RULES | {"model_path": "models/rsi_mlp_v1.0.0.pt"})
-    assert caught.value.details == {"field": "model_path", "value": "models/rsi_mlp_v1.0.0.pt"}
+    refused = {"field": "model_path", "value": "models/rsi_mlp_v1.0.0.pt"}
+    assert caught.value.details == refused | {"mended": {"model_path": None}}
 
 
 def test_the_rules_are_part_of_where_numbers_come_from(edited: Edited) -> None:

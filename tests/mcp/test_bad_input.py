@@ -113,6 +113,17 @@ async def test_the_model_of_a_strategy_of_rules_is_left_out_of_the_example(refus
     assert "model_path" not in text.splitlines()[-1]
 
 
+async def test_an_empty_model_path_is_one_left_out_for_rules_too(home: Path) -> None:
+    rules = {"symbol": "AAPL", "timeframe": "1d", "strategy_config_path": "trend_rules", "model_path": ""}
+    async with (
+        open_application(Settings(_env_file=None, ktrdr_home=home)) as application,
+        Client(create_server(application)) as client,
+    ):
+        dates = {"start_date": "2001-01-01", "end_date": "2013-01-31"}
+        result = await client.call_tool("start_backtest", rules | dates)
+        assert not result.is_error, text_of(result)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
