@@ -224,6 +224,15 @@ _OTHER_SOURCES: Final = frozenset(
     )
 )  # fmt: skip
 
+_CHOICES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("remove", "rm", "del", "erase", "drop", "discard", "trash"), "delete"),
+        **dict.fromkeys(("undo", "undelete", "recover", "revert", "bring_back"), "restore"),
+        **dict.fromkeys(("ls", "show", "entries"), "list"),
+    }
+)
+"""Words for what to do that mean another one; `remove` is spelt more like `restore` than like `delete`."""
+
 _TOOLS: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(("backtest", "run_backtest", "create_backtest", "trigger_backtest"), "start_backtest"),
@@ -338,6 +347,13 @@ def unknown_indicator(word: str, known: Iterable[str]) -> str:
     if _spelt(word.replace(" ", "_")) in _OTHER_INDICATORS:
         return f"It is not supported. Known: {', '.join(sorted(names))}."
     return did_you_mean(word, names).strip()
+
+
+def nearest_choice(word: str, choices: Iterable[str]) -> str | None:
+    """Return the one of some choices that is meant by another name of it, or is spelt alike; None: there is none."""
+    names = list(choices)
+    meant = _CHOICES.get(_spelt(word))
+    return meant if meant in names else next(iter(nearest(word, names, limit=1)), None)
 
 
 def meant_source(word: str) -> str | None:

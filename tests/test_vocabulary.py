@@ -19,6 +19,7 @@ from ktrdr_engine.vocabulary import (
     concept,
     meant_indicator,
     meant_source,
+    nearest_choice,
     unknown_argument,
     unknown_indicator,
     unknown_source,
@@ -101,3 +102,11 @@ def test_another_name_of_a_source_is_answered_with_ours_and_foreign_ones_with_a_
 def test_another_name_of_a_tool_is_answered_with_ours_where_we_have_it() -> None:
     assert unknown_tool("run_backtest", ["start_backtest", "cancel"]) == "Did you mean 'start_backtest'?"
     assert unknown_tool("get_status", ["cancel"]) == "Known: cancel."
+
+
+def test_a_word_for_deleting_is_never_taken_for_restoring() -> None:
+    choices = ("delete", "restore", "list")
+    assert nearest_choice("remove", choices) == "delete"
+    assert nearest_choice("undelete", choices) == "restore"
+    assert nearest_choice("remove", ("restore",)) == "restore"
+    assert nearest_choice("strategies", ("strategy", "model")) == "strategy"

@@ -19,7 +19,7 @@ from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.catalog import Catalog, shipped_root
 from ktrdr_engine.datasets.file import DatasetFile, own_files
-from ktrdr_engine.errors import DataError, InputError, InvalidRequest, ModelError, StrategyError, did_you_mean
+from ktrdr_engine.errors import DataError, InputError, InvalidRequest, ModelError, StrategyError, did_you_mean, nearest
 from ktrdr_engine.strategy.saving import StrategyFolder
 from ktrdr_engine.trash import FOLDERS, Kind, Trash, TrashEntry
 
@@ -173,7 +173,8 @@ class Library:
         there = " The shipped one is in place." if found.shipped else ""
         raise InvalidRequest(
             f"name={found.name!r}: there is no such {found.kind} in the trash.{there}{did_you_mean(found.name, known)}",
-            details={"field": "name", "value": found.name, "known": known},
+            # Only what is alike: a repair never names another thing than was meant.
+            details={"field": "name", "value": found.name, "known": nearest(found.name, known)},
         )
 
     def _is_shipped(self, entry: TrashEntry) -> bool:
@@ -197,7 +198,7 @@ class Library:
         known = self.names(found.kind)
         return _ERRORS[found.kind](
             f"You have no {found.kind} {found.name!r}.{did_you_mean(found.name, known)}",
-            details={"field": "name", "value": name, "known": known},
+            details={"field": "name", "value": name, "known": nearest(found.name, known)},
         )
 
     def names(self, kind: Kind) -> list[str]:

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.series import PRICE_COLUMNS, BarSeries
+from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.datasets.models import Conflict
 from ktrdr_engine.errors import DataError
 
 _SAME = 1e-6
 _SHOWN = 5
 _MANY = 10
+_MINUTE = 60 * 1_000_000_000
+_DAY = 1440 * _MINUTE
 _CLOSEST = 0.9  # of a bar's length: a day of 23 hours, when clocks are put forward, is a day
 
 
@@ -65,11 +68,15 @@ def check_length(series: BarSeries) -> None:
     _check_apart(series)
     steps = np.diff(series.timestamp)
     if len(series) >= _MANY and steps.min() > 1.5 * series.timeframe.nanoseconds:
-        usual = int(np.median(steps)) // 60_000_000_000
+        usual = int(np.median(steps))
+        minutes = usual // _MINUTE
+        apart = f"{usual // _DAY} days" if usual >= 2 * _DAY else f"{minutes} minutes"
+        fits = next((length for length in Timeframe if length.nanoseconds == usual), None)
+        way_on = f"Load them with timeframe={fits.value!r}" if fits else f"There are only {', '.join(Timeframe)} bars"
         raise DataError(
-            f"{series.symbol}: no two bars are {series.timeframe} apart, most are {usual} minutes apart. "
-            "Give the timeframe these bars have.",
-            details={"field": "timeframe", "value": str(series.timeframe), "minutes_apart": usual},
+            f"{series.symbol}: no two bars are {series.timeframe} apart, most are {apart} apart. {way_on}.",
+            details={"field": "timeframe", "value": str(series.timeframe), "minutes_apart": minutes}
+            | ({"mended": {"timeframe": fits.value}} if fits else {}),
         )
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ktrdr_engine.errors import nearest
+from ktrdr_engine.vocabulary import nearest_choice
 
 Schema = Mapping[str, Any]
 
@@ -80,8 +80,8 @@ def fits(value: object, schema: Schema) -> bool:
 
 
 def _mended_text(text: str, schema: Schema, types: set[str]) -> object:
-    if choices := nearest(text, choices_of(schema), limit=1):
-        return choices[0]
+    if choice := nearest_choice(text, choices_of(schema)):
+        return choice
     if "array" in types:
         return [part.strip() for part in text.split(",") if part.strip()]
     if not types & set(_NUMBERS):

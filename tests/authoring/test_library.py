@@ -163,6 +163,14 @@ def test_restoring_another_kind_of_file_leaves_one_of_the_name(library: Library,
     assert len(library.entries().entries) == 1
 
 
+def test_a_repair_never_names_another_dataset_than_one_spelt_alike(library: Library, home: Path) -> None:
+    (home / "data" / "XY_1d.csv").write_text(PRICES)
+    library.delete("dataset", "XY_1d")
+    with pytest.raises(InvalidRequest) as refused:
+        library.restore("dataset", "AAPL_1d")
+    assert refused.value.details["known"] == []
+
+
 def test_of_a_strategy_in_two_files_one_can_be_named(library: Library, home: Path) -> None:
     for suffix in (".yaml", ".yml"):
         (home / "strategies" / f"x{suffix}").write_text("name: x")

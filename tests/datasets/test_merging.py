@@ -85,6 +85,13 @@ def test_bars_said_to_be_shorter_than_they_are_are_refused() -> None:
         check_length(bars(list(range(0, 60, 4))))
 
 
+@pytest.mark.parametrize(("days", "fits"), [(7, "1w"), (31, None)])
+def test_the_timeframe_that_fits_is_named_if_there_is_one(days: int, fits: str | None) -> None:
+    with pytest.raises(DataError, match=f"{days} days apart") as caught:
+        check_length(bars(list(range(0, 24 * days * 12, 24 * days))))
+    assert caught.value.details.get("mended") == ({"timeframe": fits} if fits else None)
+
+
 def test_bars_said_to_be_longer_than_they_are_are_refused() -> None:
     hours = bars([0, 1, 2])
     with pytest.raises(DataError, match="closer together than 1d"):
