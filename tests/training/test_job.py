@@ -118,7 +118,7 @@ def test_longer_bars_that_stop_inside_the_range_are_found_before_the_training(pr
         ({"symbols": ["WAVE", "LATE"], "end_date": "1970-01-31"}, "data_error", "start_date", "LATE 1h has no bars"),
         ({"end_date": "1970-01-02T03:00:00Z"}, "data_error", "start_date", "No bar has both features and a label"),
         ({"end_date": "1970-01-02T14:00:00Z"}, "data_error", "start_date", "No rows are left for"),
-        ({"symbols": ["FLAT"]}, "data_error", "start_date", "same label"),
+        ({"symbols": ["FLAT"]}, "data_error", "training.labels", "same label"),
     ],
 )
 def test_what_cannot_work_is_found_before_there_is_a_handle(
