@@ -210,7 +210,8 @@ def _shifted(kept: _Kept, options: FileOptions, problems: Problems, notes: list[
     problems.add(
         kept.number[skipped],
         lambda at: f"the time {_local(kept.stamps[skipped[at]])} does not exist in {options.zone_name}",
-        "Clocks are put forward over it: give the timezone the file is in",
+        f"Clocks are put forward over it. If those of the file keep winter time, load again with "
+        f"timezone={found.winter!r}; else give the timezone it is in",
         field="timezone",
     )
     if found.once.any():
@@ -244,30 +245,46 @@ def _once(kept: _Kept, options: FileOptions, problems: Problems, notes: list[str
     second = np.flatnonzero(np.diff(kept.stamps) == 0) + 1
     if not len(second):
         return kept
-    zones = [] if options.zone is not None or kept.zoned[second].any() else zones_repeating(kept.stamps[second])
     same = (kept.prices[:, second] == kept.prices[:, second - 1]).all(axis=0)
-    wrong = second if zones else second[~same]
-    if zones:
-        named = " or ".join(f"timezone={zone!r}" for zone in zones[:3])
-        repair = (
-            f"Clocks are put back in that night, so these are two hours of local time: load again with {named}, or "
-            "write the zone into each time"
-        )
-    else:
-        repair = "Keep the row that is right; if the file holds several instruments or lengths of bars, split it"
+    zones, night = _in_repeated_hours(kept, second, same, options)
+    named = " or ".join(f"timezone={zone!r}" for zone in zones[:3])
     problems.add(
-        kept.number[wrong],
-        lambda at: (
-            f"the same time as row {kept.number[wrong[at] - 1]}, {_local(kept.stamps[wrong[at]])}"
-            + ("" if zones else ", with other prices")
-        ),
-        repair,
-        field="timezone" if zones else None,
+        kept.number[second[night]],
+        lambda at: _same_time(kept, int(second[night][at])),
+        f"Clocks are put back in that night, so these are two hours of local time: load again with {named}, or write "
+        "the zone into each time",
+        field="timezone",
     )
-    if not zones and same.any():
-        at = kept.number[second[same]]
+    differing, repeating = second[~night & ~same], second[~night & same]
+    problems.add(
+        kept.number[differing],
+        lambda at: f"{_same_time(kept, int(differing[at]))}, with other prices",
+        "Keep the row that is right; if the file holds several instruments or lengths of bars, split it",
+    )
+    if len(repeating):
+        at = kept.number[repeating]
         notes.append(_counted(at, "repeats the one before and was left out", "repeat others and were left out"))
     return kept.take(~np.isin(np.arange(len(kept.number)), second))
+
+
+def _in_repeated_hours(
+    kept: _Kept, second: NDArray[np.int64], same: NDArray[np.bool_], options: FileOptions
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """Return which repeated times are those of a night when clocks are put back, and the zones where they are."""
+    nowhere = np.zeros(len(second), dtype=bool)
+    if options.zone is not None or kept.zoned[second].any():
+        return [], nowhere
+    zones, night = zones_repeating(kept.stamps[second])
+    if not night.all():
+        # Among other repeated rows only those that cannot be repeats; unless such rows are everywhere.
+        night &= ~same
+        if 2 * night.sum() < (~same).sum():
+            return [], nowhere
+    return zones, night
+
+
+def _same_time(kept: _Kept, row: int) -> str:
+    return f"the same time as row {kept.number[row - 1]}, {_local(kept.stamps[row])}"
 
 
 def _check(kept: _Kept, problems: Problems) -> None:

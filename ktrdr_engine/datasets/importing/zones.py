@@ -23,11 +23,15 @@ _USUAL = (
 
 
 class Utc(NamedTuple):
-    """Instants, ns UTC; which local times do not exist; which lie in a repeated hour of which there is only one."""
+    """Instants, ns UTC; which local times do not exist; which lie in a repeated hour of which there is only one.
+
+    `winter` is the offset before the first skipped hour, as text.
+    """
 
     stamps: NDArray[np.int64]
     skipped: NDArray[np.bool_]
     once: NDArray[np.bool_]
+    winter: str = ""
 
 
 def find_zone(name: str) -> tzinfo:
@@ -70,11 +74,13 @@ def to_utc(local: NDArray[np.int64], zone: tzinfo) -> Utc:
     offset = offsets[np.searchsorted((at + later) * _SECOND, local, "right")]
     skipped = np.zeros(len(local), dtype=bool)
     once = np.zeros(len(local), dtype=bool)
+    winter = ""
     for change, old, new in zip(at.tolist(), before.tolist(), after.tolist(), strict=True):
         first, end = ((change + shift) * _SECOND for shift in (min(old, new), max(old, new)))
         rows = np.flatnonzero((local >= first) & (local < end))
         if new > old:
             skipped[rows] = True
+            winter = winter or _offset_text(old)
             continue
         steps = np.diff(local[rows])
         back = np.flatnonzero(steps <= 0)
@@ -84,20 +90,34 @@ def to_utc(local: NDArray[np.int64], zone: tzinfo) -> Utc:
             offset[rows[back[0] + 1 :]] = new
         else:
             once[rows] = True
-    return Utc(local - offset * _SECOND, skipped, once)
+    return Utc(local - offset * _SECOND, skipped, once, winter if skipped.any() else "")
 
 
-def zones_repeating(local: NDArray[np.int64]) -> list[str]:
-    """Return the usual zones in which all these local times (ns) lie in an hour that the clock shows twice."""
-    return [name for name in _USUAL if _all_repeated(local, ZoneInfo(name))]
+def _offset_text(seconds: int) -> str:
+    hours, minutes = divmod(abs(seconds) // 60, 60)
+    return f"{'-' if seconds < 0 else '+'}{hours:02}:{minutes:02}"
 
 
-def _all_repeated(local: NDArray[np.int64], zone: ZoneInfo) -> bool:
+class Repeating(NamedTuple):
+    """Zones whose clocks show some local times twice, the usual ones; and which times, shape (n,)."""
+
+    names: list[str]
+    repeated: NDArray[np.bool_]
+
+
+def zones_repeating(local: NDArray[np.int64]) -> Repeating:
+    """Return the usual zones in which the most of these local times (ns) lie in an hour that the clock shows twice."""
+    found = {name: _repeated(local, ZoneInfo(name)) for name in _USUAL}
+    most = max(found.values(), key=lambda repeated: int(repeated.sum()))
+    return Repeating([name for name in _USUAL if most.any() and (found[name] == most).all()], most)
+
+
+def _repeated(local: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.bool_]:
     repeated = np.zeros(len(local), dtype=bool)
     for change, old, new in zip(*_changes(zone, int(local.min()), int(local.max())), strict=True):
         if new < old:
             repeated |= (local >= (change + new) * _SECOND) & (local < (change + old) * _SECOND)
-    return bool(repeated.all())
+    return repeated
 
 
 def _changes(zone: tzinfo, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

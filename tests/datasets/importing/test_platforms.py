@@ -157,6 +157,36 @@ def test_times_of_october_that_were_sorted_keep_both_turns_of_the_hour(tmp_path:
     assert series.close.tolist() == [1.0, 1.01, 1.03, 1.05, 1.07, 1.02, 1.04, 1.06, 1.08, 1.09]
 
 
+def test_an_hour_of_october_is_told_from_a_row_that_is_wrong(tmp_path: Path) -> None:
+    clock = ["2023-10-29 02:00", "2023-10-29 02:30", "2023-10-29 02:00", "2023-10-29 02:30", "2023-10-30 02:00",
+             "2023-10-30 02:00"]  # fmt: skip
+    content = HEADER + "".join(f"{time},1,2,0.5,{1 + place / 100},10\n" for place, time in enumerate(clock))
+    with pytest.raises(DataError) as caught:
+        read_content(tmp_path, content)
+    assert (caught.value.details["rows"], caught.value.details["field"]) == ([3, 4, 6], "timezone")
+    assert "timezone='Europe/Berlin'" in caught.value.message
+    with pytest.raises(DataError) as caught:
+        read_content(tmp_path, content, timezone="Europe/Berlin")
+    assert caught.value.details["rows"] == [6]
+
+
+def test_two_instruments_are_not_taken_for_an_hour_of_october(tmp_path: Path) -> None:
+    clock = [f"2023-10-{day} {hour:02}:00" for day in (28, 29) for hour in range(24) for _ in (1, 2)]
+    content = HEADER + "".join(f"{time},1,2,0.5,{1 + place % 2},10\n" for place, time in enumerate(clock))
+    with pytest.raises(DataError) as caught:
+        read_content(tmp_path, content)
+    assert "field" not in caught.value.details
+
+
+def test_an_hour_that_spring_skips_is_refused_with_the_offset_of_winter(tmp_path: Path) -> None:
+    content = HEADER + "".join(f"2024-03-10 {hour:02}:00,{BAR}\n" for hour in range(6))
+    with pytest.raises(DataError) as caught:
+        read_content(tmp_path, content, timezone="America/New_York")
+    assert "timezone='-05:00'" in caught.value.message
+    series = read_content(tmp_path, content, timezone="-05:00").series
+    assert stamps_of(series)[0] == "2024-03-10T05:00"
+
+
 def test_the_name_of_a_zone_behind_a_time_is_advised_as_timezone(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read_content(tmp_path, f"{HEADER}20240102 09:30:00 US/Eastern,{BAR}\n")
