@@ -39,7 +39,7 @@ background as operations.
 3. start_backtest answers at once with operation_id; get_operation(operation_id, wait_seconds=20) answers when it ends,
    repeat while its status is RUNNING. COMPLETED: the results are in that reply. get_metrics pages through bars and
    trades, plot_operation draws.
-4. compare_operations. Trust only what model_relation calls out of sample (rules: none), at real costs; count tries.
+4. compare_operations. Trust only runs whose model_relation is out_of_sample (rules: none), at real costs; count tries.
 Ready to run: strategies/rsi_mean_reversion.yaml on EURUSD 1h, 2017-01-02 to 2017-12-29.
 Ratios are fractions: 0.02 is 2 %. cancel stops an operation, list_operations finds earlier ones, manage_library
 deletes to a trash and restores. Errors say what to repair: correct the call and repeat it."""

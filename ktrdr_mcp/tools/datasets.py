@@ -87,7 +87,7 @@ def _load_data(application: Application) -> StrictTool:
 
 def _list_datasets(application: Application) -> StrictTool:
     async def list_datasets(limit: ListLimit = 20, offset: Offset = 0) -> Annotated[CallToolResult, DatasetPage]:
-        """Lists the prices there are, as `datasets`: range, bars, gaps beyond nights and weekends, and their source.
+        """Lists the prices there are, as `datasets`: market, range, bars, gaps beyond closing hours, and their source.
 
         Use it to choose symbol, timeframe and dates, and to see after a load what is there.
         Call `start_backtest` next with one of them, or `load_data` to bring others.

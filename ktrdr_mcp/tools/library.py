@@ -37,7 +37,7 @@ def library_tools(application: Application) -> list[StrictTool]:
         """Deletes a strategy, model or dataset of yours to the trash, restores one from it, or lists the trash.
 
         Use it to tidy up, or to undo: what save_strategy or load_data wrote over, or what was deleted, comes back.
-        Call the `next` of the reply to undo what this call did.
+        Call `manage_library` again with action restore to undo a delete.
         """
         if action == "list":
             done = await in_thread(lambda: application.library.entries(kind, name))

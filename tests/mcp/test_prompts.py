@@ -72,7 +72,7 @@ def test_every_tool_and_number_a_prompt_names_exists(text: str) -> None:
 
 def test_the_instructions_name_every_tool_and_nothing_else() -> None:
     named = set(re.findall(r"\b[a-z]+_[a-z_]+\b|\bcancel\b", INSTRUCTIONS))
-    others = {"operation_id", "wait_seconds", "model_relation", "rsi_mean_reversion"}
+    others = {"operation_id", "wait_seconds", "model_relation", "out_of_sample", "rsi_mean_reversion"}
     assert named - others == set(TOOLS)
 
 
