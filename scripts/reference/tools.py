@@ -45,7 +45,7 @@ def _tool(tool: Tool) -> Iterator[str]:
             (
                 f"`{name}`",
                 "required" if name in required else f"`{schema.get('default')}`",
-                expected(schema),
+                expected(schema) + "".join(f', for example "{example}"' for example in schema.get("examples", [])[:1]),
                 schema.get("description", ""),
             )
             for name, schema in properties.items()
