@@ -196,8 +196,10 @@ class BacktestResults(BaseModel):
     tables: dict[str, dict[str, Any]] = Field(default_factory=dict, exclude=True, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the results as plain JSON data; `partial` only when true."""
+        """Return the results as plain JSON data; `partial` only when true, `model_beats_majority` only of a model."""
         data = self.model_dump(mode="json")
         if not self.partial:
             del data["partial"]
+        if self.model_relation is ModelRelation.NONE:
+            del data["model_beats_majority"]
         return data

@@ -55,6 +55,7 @@ def test_rules_are_their_own_model(job_of: JobMaker) -> None:
     assert results.provenance.strategy_sha256 == job.strategy.sha256
     assert results.model_relation is ModelRelation.NONE
     assert results.model_beats_majority is None
+    assert "model_beats_majority" not in results.to_json()
     assert not any("model" in note for note in results.notes)
 
 
