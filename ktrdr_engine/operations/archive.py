@@ -230,7 +230,11 @@ class Archive(Protocol):
         ...
 
     def page(self, query: Query) -> tuple[list[Listed], int]:
-        """Return the newest matching rows, and how many match in all; nothing if they cannot be read."""
+        """Return the newest matching rows, and how many match in all.
+
+        Raises:
+            StorageError: They cannot be read.
+        """
         ...
 
     def count_finished(self, operation_type: OperationType, metadata: Mapping[str, str]) -> int:

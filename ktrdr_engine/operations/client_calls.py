@@ -124,6 +124,7 @@ class ClientCalls(Lifecycle):
 
         Raises:
             InvalidRequest: The limit (1..500) or the offset is out of range.
+            StorageError: What is recorded cannot be read.
         """
         for record in self._records.unfinished_local():
             await self._pulls.glance(record)

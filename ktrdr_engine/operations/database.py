@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ktrdr_engine.errors import StorageError
-from ktrdr_engine.operations.sqlite_file import SqliteFile, is_corrupt
+from ktrdr_engine.operations.sqlite_file import DAMAGE, SqliteFile, is_corrupt
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -37,6 +37,7 @@ class Database:
         self._file = SqliteFile(path, schema, version)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._identity = (0, 0)
 
     def write(self, action: Callable[[sqlite3.Connection], T]) -> T:
         """Run `action` in one transaction that nobody else writes into.
@@ -47,7 +48,7 @@ class Database:
         with self._lock, self._translated():
             try:
                 return self._transact(action)
-            except sqlite3.DatabaseError as error:
+            except DAMAGE as error:
                 if not is_corrupt(error):
                     raise
                 self._set_aside()
@@ -84,14 +85,19 @@ class Database:
             self._disconnect()
 
     def _read(self, action: Callable[[sqlite3.Connection], T], default: T) -> T:
-        if self._connection is None and not self._file.path.exists():
+        self._check_there()
+        if self._connection is None and not self._exists():
             return default
         try:
             return action(self._connected())
-        except (sqlite3.DatabaseError, OSError) as error:
-            if isinstance(error, sqlite3.DatabaseError) and is_corrupt(error):
+        except (*DAMAGE, OSError) as error:
+            if is_corrupt(error):
                 self._set_aside()
-                return default
+                raise StorageError(
+                    f"{self._file.path} was damaged: it is kept beside it as .corrupt-..., and a new one begins. The "
+                    "operations recorded in it are not listed any more.",
+                    details={"path": str(self._file.path)},
+                ) from error
             if self._connection is not None or (unwritable := self._file.open_unwritable()) is None:
                 raise
             with closing(unwritable):
@@ -112,9 +118,51 @@ class Database:
         return result
 
     def _connected(self) -> sqlite3.Connection:
+        if self._connection is not None and not self._is_there():
+            # Deleted, or renamed by a process that found it damaged: what is written to it now nobody would find.
+            logger.error("%s was deleted or replaced while it was in use; it is opened anew", self._file.path)
+            self._disconnect()
         if self._connection is None:
             self._connection = self._file.open()
+            state = os.stat(self._file.path)
+            self._identity = state.st_dev, state.st_ino
         return self._connection
+
+    def _is_there(self) -> bool:
+        """Return whether the open file is still the one at the path."""
+        try:
+            state = os.stat(self._file.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return (state.st_dev, state.st_ino) == self._identity
+
+    def _exists(self) -> bool:
+        """Return whether there is a file.
+
+        Raises:
+            OSError: It cannot be told, or the folder it belongs into is none.
+        """
+        # Not Path.exists, to which a home that is a file is no home yet.
+        try:
+            os.stat(self._file.path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _check_there(self) -> None:
+        """Say once that the file was deleted while it was in use, before a new one is taken for all there was.
+
+        Raises:
+            StorageError: It was.
+        """
+        if self._connection is None or self._is_there() or self._exists():
+            return
+        self._disconnect()
+        raise StorageError(
+            f"{self._file.path} was deleted while it was in use: what was recorded before is gone unless it is put "
+            "back; what runs here is recorded again when it ends.",
+            details={"path": str(self._file.path)},
+        )
 
     def _set_aside(self) -> None:
         self._disconnect()
@@ -129,7 +177,7 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             path = self._file.path
             raise StorageError(
                 f"{path} cannot be used ({error}): make room or make the folder writable, "

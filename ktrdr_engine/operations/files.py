@@ -76,7 +76,7 @@ class ResultFiles:
         if not isinstance(found, dict):
             return None
         try:
-            entries = {name: [(number, entry) for number, entry in rows] for name, rows in found["buckets"].items()}
+            entries = {name: [_entry(*row) for row in rows] for name, rows in found["buckets"].items()}
             return FinishedHistory(int(found["last"]), entries)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             logger.warning("%s/metrics.json cannot be read: %s", operation_id, error)
@@ -122,6 +122,12 @@ class ResultFiles:
         except (OSError, ValueError) as error:
             logger.warning("%s cannot be read: %s", path, error)
             return None
+
+
+def _entry(number: Any, entry: Any) -> tuple[int, dict[str, Any]]:
+    if not isinstance(number, int) or not isinstance(entry, dict):
+        raise ValueError("an entry is no number with values")
+    return number, entry
 
 
 def _write_all(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from ktrdr_engine.errors import InvalidRequest, OperationConflict, OperationNotFound
+from ktrdr_engine.errors import InvalidRequest, OperationConflict, OperationNotFound, WorkerDefect
 from ktrdr_engine.operations.archive import Adopted, Archive, CancelRequest
 from ktrdr_engine.operations.models import Operation, OperationStatus, TablePage
 from ktrdr_engine.operations.records import Record, Records
@@ -16,6 +16,7 @@ from ktrdr_engine.operations.sources import RemoteProxy, RemoteSource
 from ktrdr_engine.operations.transitions import Transitions
 
 _ROWS_IN_A_PAGE: Final = 10_000
+_MOST_ROWS: Final = 10_000_000
 
 Connect = Callable[[str], RemoteProxy]
 """Returns the connection to the worker at an address."""
@@ -51,13 +52,18 @@ class Following:
         """Return a whole table that only the worker has, page by page; None as for `table`.
 
         Raises:
-            WorkerUnavailable: The worker does not answer.
+            WorkerUnavailable: The worker does not answer, or not with one table.
         """
         page = await self.table(operation, name, 0, _ROWS_IN_A_PAGE)
         if page is None:
             return None
         columns: dict[str, list[Any]] = {column: [] for column in (page.rows[0] if page.rows else ())}
         while page is not None and page.rows:
+            if page.rows[0].keys() != columns.keys() or page.total > _MOST_ROWS:
+                raise WorkerDefect(
+                    f"The worker of {operation.operation_id} sent {page.total} rows of table {name!r} with columns "
+                    "that change, or more than can be read: run it again on a worker of the same version."
+                )
             for column, values in columns.items():
                 values += [row[column] for row in page.rows]
             read = page.offset + page.returned

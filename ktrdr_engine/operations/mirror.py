@@ -10,8 +10,10 @@ from __future__ import annotations
 import bisect
 import json
 
+from ktrdr_engine.errors import WorkerDefect
 from ktrdr_engine.operations.history import Entry, FinishedHistory, read_page
 from ktrdr_engine.operations.models import MetricsPage, NumberedPage
+from ktrdr_engine.operations.worker_replies import MOST_BUCKETS, MOST_ENTRY_BYTES
 
 _KEPT = 5_000
 
@@ -34,12 +36,24 @@ class Mirror:
         return self._last
 
     def add(self, page: MetricsPage) -> None:
-        """Take in the page at `remote_cursor`; entries the worker dropped use up numbers as well."""
+        """Take in the page at `remote_cursor`; entries the worker dropped use up numbers as well.
+
+        Raises:
+            WorkerDefect: It names ever more buckets, or has entries larger than any; nothing of it is taken.
+        """
+        texts = {name: [json.dumps(entry) for entry in entries] for name, entries in page.metrics.items()}
+        if len(self._buckets.keys() | texts) > MOST_BUCKETS or any(
+            len(text) > MOST_ENTRY_BYTES for bucket in texts.values() for text in bucket
+        ):
+            raise WorkerDefect(
+                f"The worker sent more than {MOST_BUCKETS} series of metrics, or an entry of more than "
+                f"{MOST_ENTRY_BYTES} bytes: run one of the same version."
+            )
         numbers = page.numbers if isinstance(page, NumberedPage) else self._counted(page)
-        for name, entries in page.metrics.items():
+        for name, entries in texts.items():
             bucket = self._buckets.setdefault(name, _Copied())
-            for number, entry in zip(numbers.get(name, ()), entries, strict=True):
-                bucket.append(number, entry)
+            for number, text in zip(numbers.get(name, ()), entries, strict=True):
+                bucket.append(number, text)
         self._last = page.new_cursor if isinstance(page, NumberedPage) else self._last
         self.remote_cursor = page.new_cursor
 
@@ -72,8 +86,8 @@ class _Copied:
     def __init__(self) -> None:
         self._numbered: list[tuple[int, str]] = []
 
-    def append(self, number: int, entry: Entry) -> None:
-        self._numbered.append((number, json.dumps(entry)))
+    def append(self, number: int, text: str) -> None:
+        self._numbered.append((number, text))
         if len(self._numbered) >= _KEPT:
             del self._numbered[: _KEPT // 8]
 

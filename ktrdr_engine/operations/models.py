@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from ktrdr_engine.errors import EngineError, OperationNotFound
 
@@ -73,7 +73,7 @@ class _Frozen(BaseModel):
 class Progress(_Frozen):
     """How far the work is; `percentage` is 0..100, `context` belongs to the kind."""
 
-    percentage: float = 0.0
+    percentage: float = Field(0.0, ge=0, le=100)
     message: str = ""
     current_step: int = 0
     total_steps: int = 0
@@ -101,10 +101,10 @@ class Operation(_Frozen):
     warnings: tuple[str, ...] = ()
     stale: bool = False
     execution: Execution = "local"
-    created_at: datetime
-    started_at: datetime | None = None
-    updated_at: datetime
-    completed_at: datetime | None = None
+    created_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    updated_at: AwareDatetime
+    completed_at: AwareDatetime | None = None
 
     def summary(self, headline: str | None = None, about: Mapping[str, str] | None = None) -> OperationSummary:
         """Return the row that stands for this operation in a list."""

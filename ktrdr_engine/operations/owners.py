@@ -46,6 +46,10 @@ class Owner:
             StorageError: The folder cannot be written.
         """
         with self._guard:
+            if self._held is not None and not self._path(self.owner_id).exists():
+                # Its file was deleted, with the home perhaps: to others this process would be dead.
+                self._held.release()
+                self._held = None
             if self._held is None:
                 self._held = self._locked()
         return self.owner_id
@@ -56,6 +60,8 @@ class Owner:
 
         if owner_id == self.owner_id:
             return False
+        if not isinstance(owner_id, str) or not owner_id.isalnum():
+            return True  # a damaged row; no process has such a name, and no file outside the folder is touched
         path = self._path(owner_id)
         try:
             if not path.exists():

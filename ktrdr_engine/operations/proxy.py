@@ -7,7 +7,8 @@ over it, and when, is the business of `sources` and `orchestrator`; the other en
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -42,13 +43,19 @@ from ktrdr_engine.operations.models import (
 )
 from ktrdr_engine.operations.tables import MAX_OFFSET
 from ktrdr_engine.operations.wire import API, ErrorReply, HealthReply, StartedReply
+from ktrdr_engine.operations.worker_replies import (
+    MOST_BYTES,
+    MOST_TABLE_BYTES,
+    checked_metrics,
+    checked_operation,
+    checked_table,
+)
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _PULL_SECONDS: Final = 3.0
 _START_SECONDS: Final = 20.0
 _CONNECT_SECONDS: Final = 2.0
-_MAX_REPLY_BYTES: Final = 32_000_000
 _MESSAGE_LENGTH: Final = 2_000
 _ATTEMPTS: Final = 3
 _ADDRESSES = (
@@ -89,6 +96,7 @@ class _Call(NamedTuple):
     query: Mapping[str, str] = {}
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = {}
+    most_bytes: int = MOST_BYTES
 
 
 class _Reply(NamedTuple):
@@ -119,7 +127,8 @@ class OperationServiceProxy:
 
     Guarantees:
         - Every failure is a `KtrdrError`: what the worker refused as the error it named, everything else as
-          `WorkerUnavailable`; no reply is read beyond 32 MB and no redirect is followed.
+          `WorkerUnavailable`; no reply is read beyond the bounds in `worker_replies`, none is
+          believed that cannot be, and no redirect is followed.
         - Only what changes nothing when repeated is sent again, at most three times: a start carries its key.
 
     Attributes:
@@ -187,7 +196,7 @@ class OperationServiceProxy:
             query["wait"] = f"{wait_seconds:.3f}"
         lane = self._lanes.waits if wait_seconds else self._lanes.pulls
         call = _Call("GET", _address(operation_id), query)
-        return self._same(operation_id, await self._ask(call, Operation, lane, self._pull_seconds + wait_seconds))
+        return self._checked(operation_id, await self._ask(call, Operation, lane, self._pull_seconds + wait_seconds))
 
     async def get_metrics(self, operation_id: str, cursor: int = 0, limit: int = 50) -> MetricsPage:
         """Return the worker's history after `cursor`.
@@ -199,7 +208,8 @@ class OperationServiceProxy:
         query = {"cursor": str(cursor), "limit": str(limit), "numbered": "true"}
         call = _Call("GET", f"{_address(operation_id)}/metrics", query)
         page = await self._ask(call, _PageReply, self._lanes.pulls, self._pull_seconds)
-        return page.page()
+        with self._sound("metrics"):
+            return checked_metrics(page.page(), cursor, limit)
 
     async def get_table(self, operation_id: str, name: str, offset: int = 0, limit: int = 100) -> TablePage:
         """Return rows of a result table.
@@ -210,8 +220,11 @@ class OperationServiceProxy:
             InvalidRequest: The offset or the limit is out of range.
         """
         path = f"{_address(operation_id)}/tables/{quote(name, safe='')}"
-        call = _Call("GET", path, {"offset": str(min(offset, MAX_OFFSET)), "limit": str(limit)})
-        return await self._ask(call, TablePage, self._lanes.pulls, self._pull_seconds)
+        offset = min(offset, MAX_OFFSET)
+        call = _Call("GET", path, {"offset": str(offset), "limit": str(limit)}, most_bytes=MOST_TABLE_BYTES)
+        page = await self._ask(call, TablePage, self._lanes.pulls, self._pull_seconds)
+        with self._sound("rows"):
+            return checked_table(page, offset, limit)
 
     async def cancel_operation(self, operation_id: str, reason: str | None = None) -> Operation:
         """Ask the worker to stop; return its view afterwards.
@@ -220,7 +233,7 @@ class OperationServiceProxy:
             OperationNotFound, WorkerUnavailable: As `get_operation`.
         """
         call = _Call("DELETE", f"{_address(operation_id)}/cancel", {"reason": reason} if reason else {})
-        return self._same(operation_id, await self._ask(call, Operation, self._lanes.pulls, self._pull_seconds))
+        return self._checked(operation_id, await self._ask(call, Operation, self._lanes.pulls, self._pull_seconds))
 
     async def health(self) -> HealthReply:
         """Return how the worker is.
@@ -280,14 +293,14 @@ class OperationServiceProxy:
                 raise self._defect(f"redirects to {response.headers.get('location', '')[:200]!r}")
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise self._defect("compresses its replies though it was asked not to")
-            return _Reply(response.status_code, await self._read(response))
+            return _Reply(response.status_code, await self._read(response, call.most_bytes))
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(self, response: httpx.Response, most_bytes: int) -> bytes:
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
-            if len(body) > _MAX_REPLY_BYTES:
-                raise self._defect(f"sent more than {_MAX_REPLY_BYTES} bytes")
+            if len(body) > most_bytes:
+                raise self._defect(f"sent more than {most_bytes} bytes")
         return bytes(body)
 
     def _parsed(self, model: type[ModelT], reply: _Reply) -> ModelT:
@@ -296,10 +309,18 @@ class OperationServiceProxy:
         except ValidationError as error:
             raise self._defect(f"sent something that is no {model.__name__} ({error.error_count()} mistakes)") from None
 
-    def _same(self, operation_id: str, operation: Operation) -> Operation:
+    def _checked(self, operation_id: str, operation: Operation) -> Operation:
         if operation.operation_id != operation_id:
             raise self._noted(self._defect(f"sent another operation than {operation_id!r}"))
-        return operation
+        with self._sound("an operation"):
+            return checked_operation(operation)
+
+    @contextmanager
+    def _sound(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            raise self._noted(self._defect(f"sent {what} that cannot be ({error})")) from None
 
     def _refusal(self, call: _Call, reply: _Reply) -> KtrdrError:
         """Return the error that a reply means."""

@@ -180,8 +180,9 @@ def _listed(row: sqlite3.Row) -> Listed | None:
 
     None: not even those can be read, as those of a kind that this version does not know.
     """
+    headline = row["headline"] if isinstance(row["headline"], str) else None
     with suppress(ValidationError):
-        return Listed(Operation.model_validate_json(row["operation"]), row["headline"])
+        return Listed(Operation.model_validate_json(row["operation"]), headline)
     with suppress(ValidationError):
         columns = {name: row[name] for name in ("operation_id", "operation_type", "status", "created_at")}
         unreadable = Operation(**columns, updated_at=row["created_at"], progress=Progress(message=UNREADABLE))

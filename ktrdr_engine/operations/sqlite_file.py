@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 2.0
+DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a damaged file can raise; `is_corrupt` tells whether it did."""
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -60,6 +62,7 @@ class SqliteFile:
         address = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
         connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
+        connection.text_factory = _text
         return connection
 
     def set_aside_if_damaged(self) -> None:
@@ -71,6 +74,7 @@ class SqliteFile:
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
+        connection.text_factory = _text
         try:
             self._prepare(connection)
         except BaseException:
@@ -101,7 +105,7 @@ class SqliteFile:
         try:
             with closing(self._opened()) as connection:
                 return bool(connection.execute("PRAGMA quick_check").fetchone()[0] == "ok")
-        except sqlite3.DatabaseError as error:
+        except DAMAGE as error:
             if not is_corrupt(error):
                 raise
             return False
@@ -122,6 +126,13 @@ class SqliteFile:
         return FileLock(self.path.with_name(self.path.name + ".lock"), timeout=BUSY_SECONDS)
 
 
-def is_corrupt(error: sqlite3.DatabaseError) -> bool:
+def _text(stored: bytes) -> str:
+    """Return a text as it is stored; one that is damaged ends no statement that reads others too."""
+    return stored.decode(errors="replace")
+
+
+def is_corrupt(error: Exception) -> bool:
     """Return whether the error means that the file itself is damaged."""
+    if isinstance(error, UnicodeDecodeError):  # the schema is damaged, and SQLite's sentence quotes it
+        return True
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT

@@ -178,13 +178,10 @@ class OperationStore:
     def page(self, query: Query) -> tuple[list[Listed], int]:
         """Return the newest matching rows; operations whose process died are recorded as interrupted first."""
         nobody: list[str] = []
-        owners = self._database.read_if_possible(rows.owners_at_work, nobody)
+        owners = self._database.read(rows.owners_at_work, nobody)
         dead = [owner for owner in owners if self._owner.is_dead(owner) and not self._interrupt(owner)]
         nothing: tuple[list[Listed], int] = ([], 0)
-        listed, total = self._database.read_if_possible(
-            lambda connection: rows.page(connection, query, dead, self._now()), nothing
-        )
-        return listed, total
+        return self._database.read(lambda connection: rows.page(connection, query, dead, self._now()), nothing)
 
     def count_finished(self, operation_type: OperationType, metadata: Mapping[str, str]) -> int:
         """Return how many ended operations have results and these values in their metadata."""

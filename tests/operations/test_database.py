@@ -125,6 +125,8 @@ def test_damage_that_shows_while_reading_is_set_aside(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
+    with pytest.raises(StorageError, match="damaged"):
+        database.read(_count, -1)
     assert database.read(_count, -1) == -1
     database.write(_insert)
     assert database.read(_count, -1) == 1
