@@ -12,11 +12,11 @@ from ktrdr_engine.errors import DataError, nearest
 _NAMES = {
     # Of several such columns in a file the first named here is taken.
     "timestamp": (
-        "open time", "opentime", "time open", "timeopen", "timestamp",
+        "time period start", "open time", "opentime", "kline open time", "time open", "timeopen", "timestamp",
         "unix timestamp", "unix", "epoch", "unix time", "datetime", "date time", "gmt time", "time utc",
         "date utc", "utc", "timestamp utc", "datetime utc", "bar time",
         "time gmt", "date gmt", "local time", "time eet", "ts", "dt", "datum zeit", "begins at", "start", "begin",
-        "start time", "starttime", "start at", "window start", "index",
+        "start time", "starttime", "start at", "startedat", "window start", "index",
         "unnamed 0", "index level 0", "t", "",
     ),
     "date": ("date", "dtyyyymmdd", "yyyymmdd", "day", "trade date", "tradedate", "trading date", "datum", "fecha",
@@ -48,7 +48,8 @@ _NAMES = {
         "volume", "vol", "v", "volume base", "base volume", "trade volume", "total volume", "shares traded", "qty",
         "quantity", "tickvol", "tick volume", "tickvolume", "tick vol", "stück", "stücke", "stuecke",
         "volumen", "umsatz",
-        "no of shares", "no of shares traded", "total traded quantity", "wolumen", "거래량",
+        "basetokenvolume", "volume traded", "no of shares", "no of shares traded", "total traded quantity",
+        "wolumen", "거래량",
         "volumes", "volume in", "real volume", "объём", "объем", "成交量", "出来高",
     ),
     "symbol": ("symbol", "ticker", "instrument", "pair", "isin", "kürzel", "name"),
@@ -256,14 +257,15 @@ def _missing(roles: list[str], names: Sequence[str], source: str, sample: Sequen
     end = f" {ends[0]!r} is when a bar ends; when it opens is needed." if ends and "timestamp" in roles else ""
     details: dict[str, Any] = {"field": "format", "missing": roles, "found": list(names)}
     columns = f"the columns are {', '.join(map(repr, names))}"
-    if several := _groups(names):
+    several = _groups(names)
+    if len(several) > 1:
         chosen = {name: _format(names, sample, group) for name, group in several.items()}
         ways = " or ".join(f"format={format!r} ({name})" for name, format in list(chosen.items())[:_INSTRUMENTS])
         return DataError(
             f"{source}: it has prices of {', '.join(list(several)[:_INSTRUMENTS])}; {columns}. Choose: {ways}.",
             details={**details, "readings": chosen},
         )
-    format = _format(names, sample, {})
+    format = _format(names, sample, next(iter(several.values()), {}))
     if {"open", "high", "low", "close", "timestamp"} <= set(format.split(",")):
         return DataError(
             f"{source}: no column is known to be {', '.join(roles)}; {columns}.{end} If that is right, load again with "

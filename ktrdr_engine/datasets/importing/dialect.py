@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ktrdr_engine.datasets.importing.columns import LAYOUTS, check_instruments, plain, price_roles, role_of
 from ktrdr_engine.errors import DataError
@@ -13,6 +13,7 @@ from ktrdr_engine.errors import DataError
 _SEPARATORS = ",;\t|"
 _LINES = 400
 _FIRST_LINES = 40
+_MOST_APART = 2  # times: prices of one bar
 _NUMBER = re.compile(r"[-+]?[$€£¥]?[\d][\d.,'\u00a0\u202f ]*(?:[eE][-+]?\d+)?[KMBkmb%]?")
 _DATE = re.compile(r"(?=.*\d)[\w.,:/+\- ]{6,45}")
 _EMPTY = ("", "null", "nan", "none", "n/a", "na", "-")
@@ -200,6 +201,15 @@ def _placed(sample: _Rows, separator: str, source: str) -> tuple[str, ...]:
 
 def _other_order(row: list[str], names: list[str], prices: list[float], source: str) -> DataError:
     """Return the error that says which columns can only be high and low; open is taken to stand before close."""
+    said = f"{source}: it has no header, and its columns are not in the order open, high, low, close: {row}."
+    details: dict[str, Any] = {"field": "format", "row": row}
+    if max(prices) > _MOST_APART * min(prices):
+        # One of them may be the volume.
+        return DataError(
+            f"{said} Name all {len(names)} in their order as timestamp, open, high, low, close, volume, - for one not "
+            "used: format='timestamp,volume,close,high,low,open' and the like.",
+            details=details,
+        )
     first = names.index("open")
     rest = iter(("open", "close"))
     high = prices.index(max(prices))
@@ -208,9 +218,8 @@ def _other_order(row: list[str], names: list[str], prices: list[float], source: 
     shown = [name if name in ("timestamp", "date", "time", "volume") else "-" for name in names]
     format = ",".join([*shown[:first], *order, *shown[first + 4 :]])
     return DataError(
-        f"{source}: it has no header, and its columns are not in the order open, high, low, close: {row}. Name them "
-        f"all, - for one not used; if open stands before close: format={format!r}.",
-        details={"field": "format", "row": row, "mended": {"format": format}},
+        f"{said} Name them all, - for one not used; if open stands before close: format={format!r}.",
+        details={**details, "mended": {"format": format}},
     )
 
 

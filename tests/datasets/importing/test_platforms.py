@@ -24,6 +24,11 @@ ROW = "187.15,188.44,183.89,185.64"
         f"ticker,volume,open,close,high,low,window_start,n\nA,9,{'187.15,185.64,188.44,183.89'},1704187800000000000,1\n",
         f"start_at,symbol,period,open,high,low,close,volume\n1704187800,A,60,{ROW},9\n",
         f"startTime,openPrice,highPrice,lowPrice,closePrice,volume\n1704187800000,{ROW},9\n",
+        "time_period_start;time_period_end;time_open;time_close;price_open;price_high;price_low;price_close;volume_traded\n"
+        "2024-01-02T09:30:00.0Z;2024-01-02T10:30:00.0Z;2024-01-02T09:30:07.0Z;2024-01-02T10:29:59.0Z;"
+        + ROW.replace(",", ";") + ";9\n",
+        f"Kline open time,Open price,High price,Low price,Close price,Volume\n1704187800000,{ROW},9\n",
+        f"startedAt,ticker,open,high,low,close,baseTokenVolume,trades\n2024-01-02T09:30:00.000Z,B,{ROW},9,1\n",
         f"begin,end,open,high,low,close,volume\n2024-01-02 09:30:00,2024-01-02 10:29:59,{ROW},9\n",
         f"complete,volume,time,mid.o,mid.h,mid.l,mid.c\nTrue,9,2024-01-02T09:30:00.000000000Z,{ROW}\n",
         f',time,open,high,low,close,tick_volume,spread,real_volume\n0,1704187800,{ROW},9,4,0\n',
@@ -127,6 +132,15 @@ def test_columns_in_another_order_are_refused_with_the_format_that_loads_them(tm
         read_content(tmp_path, content)
     series = read_content(tmp_path, content, format=caught.value.details["mended"]["format"]).series
     assert series.prices[:, 0].tolist() == [42314.0, 42603.2, 42289.6, 42503.5, 7146]
+
+
+@pytest.mark.parametrize("row", ["1704067200,5,1.5,2,0.5,1", "1704067200,12,42503,42603,42289,42314"])
+def test_no_order_is_proposed_where_a_volume_may_stand_among_the_prices(tmp_path: Path, row: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_content(tmp_path, f"{row}\n")
+    assert "mended" not in caught.value.details
+    series = read_content(tmp_path, f"{row}\n", format="timestamp,volume,close,high,low,open").series
+    assert series.volume[0] == float(row.split(",")[1])
 
 
 def test_a_column_that_only_looks_like_times_is_offered_in_a_format_that_loads(tmp_path: Path) -> None:
