@@ -57,13 +57,13 @@ MISTAKES: list[tuple[str, str, str, Any, str]] = [
         "triple_barrier",
     ),
     ("epochs: 100", "epochs: 0", "training.epochs", 0, "at least 1"),
-    ("symbol: SPX", "symbol: S P X", "training_data.symbols.symbol", "S P X", "characters"),
+    ("symbol: SPX", "symbol: S P X", "training_data.symbols.symbol", "S P X", "letters"),
 ]
 CALLS: list[tuple[dict[str, Any], list[str]]] = [
     ({"startdate": "2017-01-02"}, ['"startdate": unknown argument', "Did you mean 'start_date'?"]),
     ({"start_date": "2017-12-29", "end_date": "2017-01-02"}, ["2017-01-02", "before start_date", "swap"]),
     ({"start_date": "2031-01-01", "end_date": "2031-02-01"}, ["2031-01-01", "2017-12-29"]),
-    ({"start_date": "02.01.2017"}, ["start_date '02.01.2017'", "Write 2024-12-31"]),
+    ({"start_date": "02.01.2017"}, ["start_date '02.01.2017'", "Did you mean '2017-01-02'?"]),
     ({"commission": 1.5}, ["commission=1.5", "0.001 is 0.1 %"]),
     ({"commission": "NaN"}, ["commission"]),
     ({"initial_capital": 0}, ["initial_capital=0", "above 0"]),
