@@ -25,7 +25,7 @@ from ktrdr_engine.backtesting.models import ModelRelation, relation_of
 from ktrdr_engine.cli.running import print_json
 from ktrdr_engine.cli.streams import end_quietly, first_of, prepare_stdout
 from ktrdr_engine.cli.tables import results_table
-from ktrdr_engine.metrics.wording import change, decimal, typed
+from ktrdr_engine.number_format import change, decimal, typed
 from ktrdr_mcp.demo_prices import LAST_DAY, SYMBOL, write_long_prices
 
 BACKTEST = {

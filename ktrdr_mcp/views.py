@@ -13,7 +13,7 @@ from typing import Any, Final
 from mcp_types import CallToolResult, TextContent
 from pydantic import BaseModel
 
-from ktrdr_engine.metrics.wording import plain
+from ktrdr_engine.number_format import plain
 from ktrdr_engine.operations.models import (
     MetricsPage,
     Operation,

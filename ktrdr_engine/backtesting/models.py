@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ktrdr_engine.bars.dates import parse_range
 from ktrdr_engine.fields import FirstDate, LastDate, ModelPath, StrategyPath, Symbol, TimeframeName
+from ktrdr_engine.number_format import plain
 from ktrdr_engine.operations.requests import OperationRequest, refuse_booleans
 from ktrdr_engine.operations.wire import StartedReply
 from ktrdr_engine.provenance import Provenance
@@ -71,7 +72,8 @@ class BacktestRequest(OperationRequest):
 def cost_doubts(commission: float, slippage: float) -> list[str]:
     """Return a sentence for each cost that was most likely meant in percent: it is taken as it is, and questioned."""
     return [
-        f"{name} {rate:g} is {rate * 100:g} % of each fill; {rate / 100:g} is {rate:g} %. Was that meant?"
+        f"{name} {plain(rate)} is {plain(rate * 100)} % of each fill; {plain(rate / 100)} is {plain(rate)} %. "
+        "Was that meant?"
         for name, rate in (("commission", commission), ("slippage", slippage))
         if rate > _IMPLAUSIBLE
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ktrdr_engine.bars.dates import format_stamp
-from ktrdr_engine.metrics.wording import decimal
+from ktrdr_engine.number_format import decimal
 from ktrdr_engine.rules.rule_base import RuleBase
 
 if TYPE_CHECKING:

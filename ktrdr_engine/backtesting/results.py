@@ -16,6 +16,7 @@ from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.gaps import gap_note
 from ktrdr_engine.bars.spikes import jump_note
 from ktrdr_engine.metrics.performance import summarise
+from ktrdr_engine.number_format import plain
 from ktrdr_engine.provenance import Provenance, library_version
 from ktrdr_engine.simulation.notes import explain
 
@@ -122,7 +123,7 @@ def _notes_on_model(job: BacktestJob, metadata: ModelMetadata) -> Iterator[str]:
     if validation and _beats_majority(metadata) is False:
         yield (
             f"The model is no better than always giving the most frequent label of its validation part: accuracy "
-            f"{validation.accuracy:.6g}, majority {validation.majority_baseline:.6g}."
+            f"{plain(validation.accuracy)}, majority {plain(validation.majority_baseline)}."
         )
     if metadata.strategy_sha256 != job.strategy.sha256:
         yield "The strategy file has changed since the model was trained on it; their features still agree."

@@ -10,7 +10,7 @@ from ktrdr_engine.backtesting.models import BacktestRequest, BacktestResults, Ba
 from ktrdr_engine.backtesting.progress_bridge import BacktestProgressBridge
 from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.fields import request_subject
-from ktrdr_engine.metrics.wording import change, decimal, typed
+from ktrdr_engine.number_format import change, decimal, typed
 from ktrdr_engine.operations.models import OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.errors import DataError
+from ktrdr_engine.number_format import exact
 
 _NAMES = ("open", "high", "low", "close", "volume")
 _NOT_A_TIME = np.iinfo(np.int64).min
@@ -72,12 +73,6 @@ def diagnose(bar: NDArray[np.float64]) -> tuple[str, str]:
             return f"low {exact(values['low'])} is above {name} {exact(values[name])}", "Correct the row or remove it"
     name = "open" if values["open"] > values["high"] else "close"
     return f"high {exact(values['high'])} is below {name} {exact(values[name])}", "Correct the row or remove it"
-
-
-def exact(value: float) -> str:
-    """Return a price with all its digits: rounded, two that differ would look the same."""
-    short = f"{value:g}"
-    return short if float(short) == value else repr(float(value))
 
 
 def _broken(source: str, row: int, timestamp: NDArray[np.int64] | None, problem: str, repair: str) -> DataError:

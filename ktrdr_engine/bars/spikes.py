@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.splits import split_ratio
+from ktrdr_engine.number_format import plain
 
 _LEAST_STEPS: Final = 20
 _BOUND: Final = 15.0
@@ -46,7 +47,7 @@ class Spike(NamedTuple):
     @property
     def words(self) -> str:
         """Name the bar and what happens there."""
-        change = f"{self.factor - 1:+.1%}" if self.factor < 2 else f"times {self.factor:.3g}"
+        change = f"{self.factor - 1:+.1%}" if self.factor < 2 else f"times {plain(self.factor, 3)}"
         near = f", near a split of {self.ratio}" if self.ratio else ""
         return f"row {self.row} ({format_stamp(self.timestamp)}): {change}, {self.deviations:.0f} deviations{near}"
 

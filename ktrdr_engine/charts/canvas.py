@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ktrdr_engine.charts.decimation import extremes
 from ktrdr_engine.charts.theme import Theme
-from ktrdr_engine.metrics.wording import axis_label, decimal
+from ktrdr_engine.number_format import axis_label, decimal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from ktrdr_engine.charts.run import Run
 from ktrdr_engine.charts.theme import Theme
 from ktrdr_engine.charts.wording import extent, outcome, period, sentence
 from ktrdr_engine.metrics.periods import MONTHS, MonthlyReturns, monthly_returns
-from ktrdr_engine.metrics.wording import change, percent
+from ktrdr_engine.number_format import change, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from ktrdr_engine.charts.canvas import SMALL, Canvas
 from ktrdr_engine.charts.run import Run, Trades
 from ktrdr_engine.charts.theme import Theme
 from ktrdr_engine.charts.wording import extent, period, sentence, trading
-from ktrdr_engine.metrics.wording import change, money
+from ktrdr_engine.number_format import change, money
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

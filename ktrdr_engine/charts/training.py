@@ -13,7 +13,7 @@ from ktrdr_engine.charts.epochs import Epochs
 from ktrdr_engine.charts.theme import Theme
 from ktrdr_engine.charts.wording import sentence
 from ktrdr_engine.fields import request_subject
-from ktrdr_engine.metrics.wording import decimal, percent
+from ktrdr_engine.number_format import decimal, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from ktrdr_engine.backtesting.models import relation_of
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.charts.run import Run, Scope
 from ktrdr_engine.metrics.paths import drawdowns
-from ktrdr_engine.metrics.wording import change, money, percent
+from ktrdr_engine.number_format import change, money, percent
 
 if TYPE_CHECKING:
     from ktrdr_engine.operations.models import Operation

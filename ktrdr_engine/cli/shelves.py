@@ -21,7 +21,7 @@ from ktrdr_engine.cli.running import BAD_INPUT, DONE, print_json
 from ktrdr_engine.cli.tables import listing
 from ktrdr_engine.cli.visible import visible
 from ktrdr_engine.errors import StrategyError
-from ktrdr_engine.metrics.wording import plain
+from ktrdr_engine.number_format import plain
 
 if TYPE_CHECKING:
     from ktrdr_engine.authoring.replies import StrategyCheck

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ktrdr_engine.cli.visible import visible
-from ktrdr_engine.metrics.wording import number, typed
+from ktrdr_engine.metrics.wording import number
+from ktrdr_engine.number_format import typed
 
 _MISSING: Final = "-"
 _GAP: Final = (0, 2, 0, 0)

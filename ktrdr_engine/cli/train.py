@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.cli.tables import listing
 from ktrdr_engine.cli.watching import run_watched
-from ktrdr_engine.metrics.wording import percent
+from ktrdr_engine.number_format import percent
 from ktrdr_engine.training.models import TrainingRequest
 
 if TYPE_CHECKING:

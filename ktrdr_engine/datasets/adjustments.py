@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.splits import split_ratio
 from ktrdr_engine.datasets.merging import alike
+from ktrdr_engine.number_format import plain
 
 _SAME: Final = 2e-6  # relative, of prices in single precision
 _MOST: Final = 0.8
@@ -38,7 +39,7 @@ class Rescaled(NamedTuple):
         ratio = split_ratio(self.factor, tolerance=0.005) if self.what == "prices" else None
         as_split = f", as after a split of {ratio}" if ratio else ""
         bars = f"{self.bars} of {self.shared} bars that both have"
-        return f"{self.what} of {bars} differ by the factor {self.factor:.6g}{as_split}"
+        return f"{self.what} of {bars} differ by the factor {plain(self.factor)}{as_split}"
 
 
 def find_rescaled(there: BarSeries, fresh: BarSeries) -> Rescaled | None:

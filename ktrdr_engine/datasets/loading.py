@@ -18,6 +18,7 @@ from ktrdr_engine.datasets.origin import Origin
 from ktrdr_engine.datasets.results import Tally, make_results
 from ktrdr_engine.datasets.spans import Span, uncovered
 from ktrdr_engine.errors import DataError, KtrdrError
+from ktrdr_engine.number_format import exact
 
 if TYPE_CHECKING:
     from ktrdr_engine.bars.series import BarSeries

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard
 
 from ktrdr_engine.errors import did_you_mean
+from ktrdr_engine.number_format import plain
 
 Value = int | float | str
 """What a parameter may hold."""
@@ -49,7 +50,7 @@ class Parameter:
         if self.kind is bool:
             return "true or false"
         noun = "a whole number" if self.kind is int else "a number"
-        return f"{noun} from {self.low:g} to {self.high:g}"
+        return f"{noun} from {plain(self.low)} to {plain(self.high)}"
 
     @property
     def default_text(self) -> str:
@@ -115,8 +116,8 @@ class Bounds(NamedTuple):
     def text(self) -> str:
         """Say the bounds in words."""
         if self.high == math.inf:
-            return f"{self.low:.4g} or more"
-        return f"{self.low:.4g} to {self.high if isinstance(self.high, str) else f'{self.high:.4g}'}"
+            return f"{plain(self.low, 4)} or more"
+        return f"{plain(self.low, 4)} to {self.high if isinstance(self.high, str) else plain(self.high, 4)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ktrdr_engine.number_format import plain
 from ktrdr_engine.vocabulary import nearest_choice
 
 Schema = Mapping[str, Any]
@@ -176,4 +177,4 @@ def _range(schema: Schema) -> str:
 
 
 def _figure(number: float) -> str:
-    return str(number) if isinstance(number, int) else f"{number:g}"
+    return str(number) if isinstance(number, int) else plain(number)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from ktrdr_engine.number_format import plain
+
 _A_FEW_MINUTES: Final = 120
 _HOUR: Final = 3_600
 _WHOLE_FROM: Final = 10  # a slower rate is shown with a fraction
@@ -66,7 +68,7 @@ class Stretch(NamedTuple):
 
 
 def _rate(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= _WHOLE_FROM else f"{rate:.2g}"
+    return f"{rate:,.0f}" if rate >= _WHOLE_FROM else plain(rate, 2)
 
 
 def _duration(seconds: float) -> str:

@@ -17,7 +17,7 @@ from ktrdr_engine.charts.wording import outcome, sentence, worst
 from ktrdr_engine.metrics import ratios
 from ktrdr_engine.metrics.curve import EquityCurve, measure
 from ktrdr_engine.metrics.paths import drawdowns, rolling_sharpe
-from ktrdr_engine.metrics.wording import fixed
+from ktrdr_engine.number_format import fixed
 
 Floats = NDArray[np.float64]
 Role = Literal["main", "quiet", "loss", "other"]

@@ -9,7 +9,8 @@ import numpy as np
 from ktrdr_engine.charts.monthly import MONTH_NAMES, returns_of
 from ktrdr_engine.charts.run import Run
 from ktrdr_engine.metrics.paths import drawdowns
-from ktrdr_engine.metrics.wording import fixed, number, percent
+from ktrdr_engine.metrics.wording import number
+from ktrdr_engine.number_format import fixed, percent
 from ktrdr_engine.reports.curves import RollingSharpe
 
 _FAINTEST: Final = 8  # percent of colour in a cell that gained or lost almost nothing

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from ktrdr_engine.charts.run import Trades
-from ktrdr_engine.metrics.wording import SIGNIFICANT, fixed, percent, shared_decimals
+from ktrdr_engine.number_format import SIGNIFICANT, fixed, percent, shared_decimals
 
 COLUMNS: Final = (
     "#", "Side", "Entry (UTC)", "Exit (UTC)", "Entry price", "Exit price", "Quantity", "P&L", "Return", "Bars", "MAE",

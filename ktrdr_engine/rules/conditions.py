@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
+from ktrdr_engine.number_format import plain
+
 Signal = Literal["BUY", "HOLD", "SELL"]
 
 SIGNALS: Final[tuple[Signal, ...]] = ("BUY", "HOLD", "SELL")
@@ -78,7 +80,7 @@ class Rule(NamedTuple):
     weight: float = 1.0
 
     def __str__(self) -> str:
-        weight = "" if self.weight == 1 else f" (weight {self.weight:g})"
+        weight = "" if self.weight == 1 else f" (weight {plain(self.weight)})"
         return f"{self.then} when {self.condition}{weight}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ktrdr_engine.number_format import decimal, plain, typed
 from ktrdr_engine.simulation.decisions import Decisions
 from ktrdr_engine.simulation.models import HOLD, SimulationRules
 from ktrdr_engine.simulation.simulator import Simulation
@@ -42,8 +43,7 @@ def _no_trades(decisions: Decisions, rules: SimulationRules) -> Iterator[str]:
 def _never(signal: str, highest: float, threshold: float) -> str:
     if highest < threshold:
         if highest < _SMALL:
-            exact = f"{threshold:.2f}" if round(threshold, 2) == threshold else f"{threshold:g}"
-            return f"max {signal} probability {_digits(highest)} < confidence_threshold {exact}"
+            return f"max {signal} probability {plain(highest, 2)} < confidence_threshold {plain(threshold)}"
         # As many decimals as tell the two apart and write the threshold as it was set.
         digits = next(
             digits
@@ -52,12 +52,7 @@ def _never(signal: str, highest: float, threshold: float) -> str:
             and (round(threshold, digits) == threshold or digits == 17)
         )
         return f"max {signal} probability {highest:.{digits}f} < confidence_threshold {threshold:.{digits}f}"
-    return f"{signal} was never the most probable class, although it reached a probability of {_digits(highest)}"
-
-
-def _digits(value: float) -> str:
-    """Return a number with two decimals, or with two digits where those would show next to nothing of it."""
-    return f"{value:.2f}" if value == 0 or abs(value) >= _SMALL else f"{value:.2g}"
+    return f"{signal} was never the most probable class, although it reached a probability of {plain(highest, 2)}"
 
 
 def _account(simulation: Simulation, rules: SimulationRules) -> Iterator[str]:
@@ -70,8 +65,8 @@ def _account(simulation: Simulation, rules: SimulationRules) -> Iterator[str]:
         yield f"Entries not made because {reason}: {simulation.unsized}."
     if simulation.bars and (lowest := float(simulation.equity.min())) <= 0:
         yield (
-            f"The equity fell to {_digits(lowest)}: a short position lost more than the account held. Unlike at a "
-            "broker there is no margin call; nothing is opened while the equity is not above 0."
+            f"The equity fell to {typed(decimal(lowest, 2, 2))}: a short position lost more than the account held. "
+            "Unlike at a broker there is no margin call; nothing is opened while the equity is not above 0."
         )
 
 

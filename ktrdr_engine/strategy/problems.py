@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from ktrdr_engine.bars.timeframe import Timeframe, timeframe_repair
 from ktrdr_engine.errors import StrategyError, did_you_mean, nearest
+from ktrdr_engine.number_format import plain
 from ktrdr_engine.strategy.document import Document, plain_scalar
 from ktrdr_engine.strategy.places import Path, Place, dotted_keys, place_of
 from ktrdr_engine.strategy.schema import FRACTION, StrategyConfig
@@ -182,7 +183,7 @@ def _percent(value: object, place: Place) -> str:
     if FRACTION not in place.metadata or not isinstance(value, int | float):
         return ""
     if 1 <= value <= 100:
-        return f"Did you mean {value / 100:g}? This is a fraction, not percent."
+        return f"Did you mean {plain(value / 100)}? This is a fraction, not percent."
     return "This is a fraction: 0.05 means 5 percent."
 
 
@@ -200,8 +201,8 @@ def _number_in_text(text: str, place: Place) -> str:
     if _is_number(text):
         return f"This is text: write {text} without quotes."
     if text.endswith("%") and _is_number(text[:-1].strip()):
-        fraction = float(text[:-1]) / 100
-        return f"Write {fraction:g}: a fraction, not percent." if FRACTION in place.metadata else "Leave out the %."
+        fraction = plain(float(text[:-1]) / 100)
+        return f"Write {fraction}: a fraction, not percent." if FRACTION in place.metadata else "Leave out the %."
     bare = re.sub(r"(?<=[0-9])[_, ](?=[0-9]{3}(?![0-9]))", "", text)
     if _is_number(bare):
         return f"This is text: write {bare}, without separators."

@@ -15,6 +15,7 @@ from typing import Final
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.errors import did_you_mean
 from ktrdr_engine.features.registry import INDICATORS
+from ktrdr_engine.number_format import plain
 from ktrdr_engine.strategy.places import Path
 from ktrdr_engine.strategy.planning import split_reference
 from ktrdr_engine.strategy.problems import Problem
@@ -208,7 +209,7 @@ def _data_split(root: Root) -> Iterator[Problem]:
         yield Problem(
             ("training", "data_split"),
             dict(written),
-            f"train, validation and test sum to {sum(numbers):g}, not 1",
+            f"train, validation and test sum to {plain(sum(numbers))}, not 1",
             "For example {train: 0.7, validation: 0.15, test: 0.15}.",
         )
 

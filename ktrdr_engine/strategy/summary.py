@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ktrdr_engine.features.plan import FuzzyInput
 from ktrdr_engine.features.registry import INDICATORS
+from ktrdr_engine.number_format import plain
 from ktrdr_engine.strategy.zones import membership_words
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _executing(execution: Execution) -> Iterator[str]:
 
 def percent(fraction: float) -> str:
     """Return a fraction as people say it: 0.025 is `2.5 %`."""
-    return f"{fraction * 100:.6g} %"
+    return f"{plain(fraction * 100)} %"
 
 
 def counted(number: int, noun: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ktrdr_engine.number_format import plain
+
 if TYPE_CHECKING:
     from ktrdr_engine.strategy.schema import Membership
 
@@ -24,19 +26,19 @@ def _triangular(numbers: Sequence[float]) -> str:
 
 def _trapezoidal(numbers: Sequence[float]) -> str:
     a, b, c, d = numbers
-    full = f"full at {b:g}" if b == c else f"full from {b:g} to {c:g}"
-    ends = [f"{outer:g}" for outer, inner in ((a, b), (d, c)) if outer != inner]
+    full = f"full at {plain(b)}" if b == c else f"full from {plain(b)} to {plain(c)}"
+    ends = [plain(outer) for outer, inner in ((a, b), (d, c)) if outer != inner]
     return f"{full}, fading out at {' and '.join(ends)}" if ends else f"{full}, nothing elsewhere"
 
 
 def _gaussian(numbers: Sequence[float]) -> str:
     mean, sigma = numbers
-    return f"full at {mean:g}, half at {mean - _HALF * sigma:.4g} and {mean + _HALF * sigma:.4g}"
+    return f"full at {plain(mean)}, half at {plain(mean - _HALF * sigma, 4)} and {plain(mean + _HALF * sigma, 4)}"
 
 
 def _sigmoid(numbers: Sequence[float]) -> str:
     centre, slope = numbers
-    return f"half at {centre:g}, more {'above' if slope > 0 else 'below'}"
+    return f"half at {plain(centre)}, more {'above' if slope > 0 else 'below'}"
 
 
 _WORDS: Mapping[str, Callable[[Sequence[float]], str]] = {

@@ -18,6 +18,7 @@ from ktrdr_engine.errors import EngineError, OperationCancelled
 from ktrdr_engine.inference.dropout import Dropout
 from ktrdr_engine.inference.metadata import CLASSES
 from ktrdr_engine.inference.network import logits
+from ktrdr_engine.number_format import plain
 from ktrdr_engine.strategy.schema import EarlyStopping, Training
 from ktrdr_engine.training.adam import Adam
 
@@ -220,7 +221,7 @@ def _require_finite(loss: float, epoch: int, settings: Training) -> None:
     if not math.isfinite(loss):
         raise EngineError(
             f"The training diverged in epoch {epoch}: the validation loss is not a number. "
-            f"Lower training.learning_rate (now {settings.learning_rate:g}) and start it again.",
+            f"Lower training.learning_rate (now {plain(settings.learning_rate)}) and start it again.",
             details={"epoch": epoch, "learning_rate": settings.learning_rate},
         )
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrdr_engine.bars.series import BarSeries
+from ktrdr_engine.number_format import plain
 from ktrdr_engine.strategy.schema import DataSplit, Labels
 from ktrdr_engine.training.labels import BUY, HOLD, SELL, UNKNOWN, make_labels
 from ktrdr_engine.training.split import PARTS, cut, parts
@@ -102,7 +103,7 @@ def _sentence(settings: Labels, other: Labels, counts: Mapping[str, int]) -> str
     found = ", ".join(f"{name} {count}" for name, count in counts.items())
     if other.threshold != settings.threshold:
         verb = "Raise" if other.threshold > settings.threshold else "Lower"
-        change = f"{verb} training.labels.threshold (now {settings.threshold:g}) to {other.threshold:g}"
+        change = f"{verb} training.labels.threshold (now {plain(settings.threshold)}) to {plain(other.threshold)}"
     else:
         verb = "Raise" if other.lookahead > settings.lookahead else "Lower"
         change = f"{verb} training.labels.lookahead (now {settings.lookahead}) to {other.lookahead}"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ktrdr_engine.metrics.wording import decimal, typed
+from ktrdr_engine.number_format import decimal, typed
 from ktrdr_engine.operations.bridge import ProgressBridge
 from ktrdr_engine.operations.history import Bucket
 from ktrdr_engine.operations.phases import Phase

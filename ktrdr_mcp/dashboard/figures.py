@@ -1,4 +1,4 @@
-"""Values, names and times as a page shows them; no HTML here. How a number is written stands in `metrics.wording`."""
+"""Values, names and times as a page shows them; no HTML here. How a number is written: `number_format`."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from ktrdr_engine.authoring.comparison import compare, doubts_of, stored_backtes
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.fields import request_subject
 from ktrdr_engine.metrics.definitions import DEFINITIONS
-from ktrdr_engine.metrics.wording import shared_decimals
+from ktrdr_engine.number_format import shared_decimals
 from ktrdr_engine.operations.entries import all_entries
 from ktrdr_engine.operations.http_requests import ListQuery
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType
@@ -129,7 +129,7 @@ def charts_of(operation: Operation, history: Mapping[str, Rows], equity: Sequenc
 def _learning(operation: Operation, rows: Rows) -> list[Chart | None]:
     from ktrdr_engine.charts.epochs import epochs_of
     from ktrdr_engine.charts.training import curve_name, panes_of
-    from ktrdr_engine.metrics.wording import percent
+    from ktrdr_engine.number_format import percent
 
     epochs = epochs_of(operation, rows)
     charts = []

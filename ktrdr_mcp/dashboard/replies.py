@@ -11,7 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from ktrdr_engine import __version__
-from ktrdr_engine.metrics.wording import fixed, label
+from ktrdr_engine.metrics.wording import label
+from ktrdr_engine.number_format import fixed
 from ktrdr_mcp.dashboard.figures import figure, flaw, in_words, kind, moment, subject, tone
 
 STATIC: Final = {"dashboard.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}

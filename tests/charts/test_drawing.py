@@ -21,7 +21,7 @@ from ktrdr_engine.charts.kinds import ChartKind
 from ktrdr_engine.charts.run import Scope
 from ktrdr_engine.charts.theme import THEMES, ThemeName
 from ktrdr_engine.errors import InvalidRequest, NothingToShow
-from ktrdr_engine.metrics.wording import percent
+from ktrdr_engine.number_format import percent
 from ktrdr_engine.operations.models import OperationStatus, OperationType, Progress
 from tests.charts.material import epoch_entries, epochs, operation, run
 

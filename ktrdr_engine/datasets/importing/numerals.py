@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ktrdr_engine.datasets.importing.arrays import as_numpy
 from ktrdr_engine.errors import DataError
+from ktrdr_engine.number_format import exact
 
 _EXAMPLES = 20
 _SPACES = "\u00a0\u202f\u2009"
@@ -129,8 +130,8 @@ def settle_mark(columns: Sequence[NumberColumn], marks: Sequence[str], source: s
             text = column.example
             point, comma = (float(_read(pa.array([text]), mark)[0][0]) for mark in marks)
             raise DataError(
-                f"{source}: no row settles which mark is that of decimals: {text!r} is {point:g} "
-                f"(format='decimal_point') or {comma:g} (format='decimal_comma'). Load again with the right "
+                f"{source}: no row settles which mark is that of decimals: {text!r} is {exact(point)} "
+                f"(format='decimal_point') or {exact(comma)} (format='decimal_comma'). Load again with the right "
                 "format.",
                 details={
                     "field": "format",

@@ -82,7 +82,7 @@
   const [SIDE, ENTRY, PNL, REASON] = [1, 2, 7, 12];
   const state = { page: 0, column: 0, descending: false };
 
-  // The rule of ktrdr_engine/metrics/wording.py: decimals that are always there, and significant digits in any case.
+  // The rule of ktrdr_engine/number_format.py: decimals that are always there, and significant digits in any case.
   const written = (value, least, most) =>
     (value + 0).toLocaleString("en-US", { minimumFractionDigits: least, maximumFractionDigits: most }).replace("-", "−");
   const isWrittenOut = (size) => size === 0 || (size >= 1e-9 && size < 1e15);
