@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ktrdr_engine.number_format import decimal, plain, typed
+from ktrdr_engine.number_format import decimal, typed
 from ktrdr_engine.simulation.decisions import Decisions
 from ktrdr_engine.simulation.models import HOLD, SimulationRules
 from ktrdr_engine.simulation.simulator import Simulation
@@ -43,7 +43,7 @@ def _no_trades(decisions: Decisions, rules: SimulationRules) -> Iterator[str]:
 def _never(signal: str, highest: float, threshold: float) -> str:
     if highest < threshold:
         if highest < _SMALL:
-            return f"max {signal} probability {plain(highest, 2)} < confidence_threshold {plain(threshold)}"
+            return f"max {signal} probability {_digits(highest)} < confidence_threshold {typed(decimal(threshold, 2))}"
         # As many decimals as tell the two apart and write the threshold as it was set.
         digits = next(
             digits
@@ -52,7 +52,11 @@ def _never(signal: str, highest: float, threshold: float) -> str:
             and (round(threshold, digits) == threshold or digits == 17)
         )
         return f"max {signal} probability {highest:.{digits}f} < confidence_threshold {threshold:.{digits}f}"
-    return f"{signal} was never the most probable class, although it reached a probability of {plain(highest, 2)}"
+    return f"{signal} was never the most probable class, although it reached a probability of {_digits(highest)}"
+
+
+def _digits(value: float) -> str:
+    return typed(decimal(value, 2, 2))
 
 
 def _account(simulation: Simulation, rules: SimulationRules) -> Iterator[str]:
@@ -65,7 +69,7 @@ def _account(simulation: Simulation, rules: SimulationRules) -> Iterator[str]:
         yield f"Entries not made because {reason}: {simulation.unsized}."
     if simulation.bars and (lowest := float(simulation.equity.min())) <= 0:
         yield (
-            f"The equity fell to {typed(decimal(lowest, 2, 2))}: a short position lost more than the account held. "
+            f"The equity fell to {_digits(lowest)}: a short position lost more than the account held. "
             "Unlike at a broker there is no margin call; nothing is opened while the equity is not above 0."
         )
 

@@ -95,7 +95,7 @@ def test_an_account_that_lost_more_than_all_is_explained() -> None:
     prices = flat_bars(10, 10, 30, 30, 30)
     said = notes(SELLS, BUYS, BUYS, HOLDS, HOLDS, prices=prices, allow_short_from_flat=True)
     assert said[0] == "Entries not made because nothing was left: 2."
-    assert said[1].startswith("The equity fell to -1000.00: a short position lost more than the account held.")
+    assert said[1].startswith("The equity fell to -1,000.00: a short position lost more than the account held.")
 
 
 def test_the_unfilled_decision_is_named() -> None:

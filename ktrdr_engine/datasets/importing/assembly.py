@@ -60,7 +60,7 @@ def assemble(rows: Rows, symbol: str, timeframe: Timeframe, options: FileOptions
     kept = _readable(rows, options, problems, notes, source)
     if len(kept.number):
         kept = _opened(kept, timeframe, notes)
-        kept = _ordered(kept, rows, options, problems, notes)
+        kept = _ordered(kept, options, problems, notes)
         kept = _once(kept, options, problems, notes)
         if mended := mend_rounding(kept.prices):
             notes.append(mended_note(mended))
@@ -183,14 +183,13 @@ def _opened(kept: _Kept, timeframe: Timeframe, notes: list[str]) -> _Kept:
     return kept
 
 
-def _ordered(kept: _Kept, rows: Rows, options: FileOptions, problems: Problems, notes: list[str]) -> _Kept:
+def _ordered(kept: _Kept, options: FileOptions, problems: Problems, notes: list[str]) -> _Kept:
     """Return the rows from the oldest to the newest, stamps in UTC."""
     steps = np.diff(kept.stamps)
     if (steps < 0).sum() > (steps > 0).sum():
         kept = kept.take(slice(None, None, -1))
         notes.append("Its rows stood newest first and were turned round.")
-    if options.zone is not None and not kept.zoned.all():
-        kept = _shifted(kept, options, problems, notes)
+    kept = _shifted(kept, options, problems, notes)
     late = np.flatnonzero(np.diff(kept.stamps) < 0) + 1
     if len(late):
         notes.append(
@@ -202,7 +201,7 @@ def _ordered(kept: _Kept, rows: Rows, options: FileOptions, problems: Problems, 
 
 def _shifted(kept: _Kept, options: FileOptions, problems: Problems, notes: list[str]) -> _Kept:
     """Return the rows with times of the zone turned into UTC."""
-    if options.zone is None:
+    if options.zone is None or kept.zoned.all():
         return kept
     naive = np.flatnonzero(~kept.zoned)
     found = to_utc(kept.stamps[naive], options.zone)

@@ -56,6 +56,8 @@ _NAMES = {
 }  # fmt: skip
 _ROLES = {name: role for role, names in _NAMES.items() for name in names}
 _RANK = {name: rank for names in _NAMES.values() for rank, name in enumerate(names)}
+_SHOWN = 40  # columns of a file that is no table of prices: it may have any number
+_LONGEST_NAME = 60
 _TICKS = ("tickvol", "tick volume", "tickvolume", "tick vol")
 _MEANS = frozenset({"ma", "sma", "ema", "avg", "average", "mean"})
 _STANDARD = ("timestamp", *PRICE_COLUMNS)
@@ -255,8 +257,10 @@ def _missing(roles: list[str], names: Sequence[str], source: str, sample: Sequen
     similar = [f"{hit!r} to {role!r}" for role in roles for hit in nearest(role, spare, limit=1)]
     ends = [name for name in spare if plain(name) in _ENDS]
     end = f" {ends[0]!r} is when a bar ends; when it opens is needed." if ends and "timestamp" in roles else ""
-    details: dict[str, Any] = {"field": "format", "missing": roles, "found": list(names)}
-    columns = f"the columns are {', '.join(map(repr, names))}"
+    shown = [name[:_LONGEST_NAME] for name in names[:_SHOWN]]
+    details: dict[str, Any] = {"field": "format", "missing": roles, "found": shown}
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    columns = f"the columns are {', '.join(map(repr, shown))}{more}"
     several = _groups(names)
     if len(several) > 1:
         chosen = {name: _format(names, sample, group) for name, group in several.items()}

@@ -85,7 +85,14 @@ def _unpacked(path: Path) -> Iterator[tuple[IO[bytes], int]]:
                     f"{path.name} holds {len(inside)} files ({names}): unpack the one wanted.",
                     details={"field": "path", "value": path.name},
                 )
-            with archive.open(inside[0]) as file:
+            try:
+                file = archive.open(inside[0])
+            except (RuntimeError, NotImplementedError):  # zipfile's words for a password and a foreign method
+                raise DataError(
+                    f"{path.name}: it is packed with a password, or in a way that is not known. Unpack it first.",
+                    details={"field": "path", "value": path.name},
+                ) from None
+            with file:
                 yield file, inside[0].file_size
     elif path.suffix.lower() == ".gz":
         with gzip.open(path) as packed:

@@ -1,4 +1,4 @@
-"""How a text file is written: what separates its cells, where its header and its first row stand."""
+"""How a text file is written: what separates its cells, where its header and its first row stand, and who made it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ _DATE = re.compile(r"(?=.*\d)[\w.,:/+\- ]{6,45}")
 _EMPTY = ("", "null", "nan", "none", "n/a", "na", "-")
 _CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?")
 _COMMENTS = ("#", "//")
+_CLOCKS = {
+    "MT4": "those of a broker's server, often Europe/Athens",
+    "MT5": "those of a broker's server, often Europe/Athens",
+    "HistData or NinjaTrader": "New York's winter time (Etc/GMT+5) if HistData wrote them",
+    "Dukascopy": "local ones",
+}
+"""Makers whose stamps have no zone and are known not to be UTC."""
 _Rows = list[list[str]]
 
 
@@ -88,6 +95,35 @@ def find_dialect(head: str, source: str, columns: Sequence[str] = ()) -> Dialect
     skip = len(head[: lines[start - 1].end].encode()) if start else 0
     preamble = tuple(line.text for line in lines[: start if header is None else header])
     return Dialect(separator, tuple(names), header is not None, skip, preamble, tuple(map(tuple, sample)))
+
+
+def clock_of(maker: str, dialect: Dialect) -> str:
+    """Return what is known of stamps that have no zone; "": nothing."""
+    if any(plain(name) == "time eet" for name in dialect.names):
+        return "those of Europe/Athens, as the column says (EET)"
+    says_utc = any(plain(name) == "gmt time" for name in dialect.names)
+    return "" if says_utc else _CLOCKS.get(maker, "")
+
+
+def maker_of(dialect: Dialect) -> str:
+    """Return the maker's name; "": it is not known."""
+    names = [plain(name) for name in dialect.names]
+    if not dialect.has_header:
+        return _by_place(dialect)
+    raw = {name.strip().upper() for name in dialect.names}
+    if any("cryptodatadownload" in line.casefold() for line in dialect.preamble):
+        return "CryptoDataDownload"
+    marks = {
+        "MT5": "<TICKVOL>" in raw,
+        "Stooq": {"<TICKER>", "<PER>"} <= raw,
+        "Nasdaq": "close last" in names,
+        "Investing.com": "price" in names and ("change" in names or "vol" in names),
+        "Alpha Vantage": any(re.match(r"\s*1\. open", name) for name in dialect.names) or "adjusted close" in names,
+        "Dukascopy": "gmt time" in names or "local time" in names,
+        "Yahoo": "adj close" in names,
+        "Binance": "taker buy base asset volume" in names,
+    }
+    return next((maker for maker, found in marks.items() if found), "")
 
 
 def _lines(head: str) -> list[_Line]:
@@ -228,3 +264,17 @@ def _plain_number(cell: str) -> float | None:
         return float(cell.replace(",", "."))
     except ValueError:
         return None
+
+
+def _by_place(dialect: Dialect) -> str:
+    names, width = dialect.names, len(dialect.names)
+    cells = dialect.sample[0]
+    if names == LAYOUTS["binance"]:
+        return "Binance"
+    if dialect.separator == ";" and re.fullmatch(r"\d{8} \d{6}", cells[0]):
+        return "HistData or NinjaTrader"
+    if names[:2] == ("date", "time") and re.fullmatch(r"\d{4}\.\d\d\.\d\d", cells[0]):
+        return "MT5" if "spread" in names else "MT4"
+    if width in (7, 8) and re.fullmatch(r"\d{9,10}", cells[0]):
+        return "Kraken"
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,6 +18,9 @@ from ktrdr_engine.datasets.sources.source import Heed
 from ktrdr_engine.errors import DataError
 
 _LOWER = (".csv", ".parquet", ".txt", ".tsv", ".gz", ".zip")
+_UNREADABLE = (
+    pa.ArrowException, OSError, EOFError, UnicodeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
 SUFFIXES = (*_LOWER, *(suffix.upper() for suffix in _LOWER))
 
 
@@ -36,7 +40,7 @@ def read_export(path: Path, symbol: str, timeframe: Timeframe, options: FileOpti
     read = read_parquet if path.suffix.lower() == ".parquet" else read_text
     try:
         rows = read(path, options, heed)
-    except (pa.ArrowException, OSError, EOFError, UnicodeError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise DataError(
             f"{path.name}: it cannot be read ({reason}). Check or replace the file.",

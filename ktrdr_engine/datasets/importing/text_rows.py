@@ -16,8 +16,7 @@ from ktrdr_engine.bars.series import COLUMNS
 from ktrdr_engine.datasets.importing.arrays import as_numpy
 from ktrdr_engine.datasets.importing.columns import Columns, check_instruments, find_columns, plain
 from ktrdr_engine.datasets.importing.content import Content, opened
-from ktrdr_engine.datasets.importing.dialect import Dialect, find_dialect
-from ktrdr_engine.datasets.importing.makers import clock_of, maker_of
+from ktrdr_engine.datasets.importing.dialect import Dialect, clock_of, find_dialect, maker_of
 from ktrdr_engine.datasets.importing.numerals import NumberColumn, find_marks, settle_mark
 from ktrdr_engine.datasets.importing.options import FileOptions
 from ktrdr_engine.datasets.importing.rows import MOST_ROWS, Rows
@@ -30,6 +29,7 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _COMMENTS = ("#", "//")
 _NAMED = 20
 _MB = 1_000_000
+_MOST_MISFITS = 200_000  # each costs some 20 us, and a small packed file can hold billions
 
 
 def read_text(path: Path, options: FileOptions, heed: Heed) -> Rows:
@@ -80,11 +80,40 @@ class _Table:
         self._numbers = [NumberColumn(self._marks) for _ in numeric]
 
     def batches(self, heed: Heed) -> Iterator[pa.RecordBatch]:
-        """Yield the cells of the rows that have as many as they should, as text."""
+        """Yield the cells of the rows that have as many as they should, as text.
+
+        Raises:
+            DataError: Too many rows have not, or a line does not end.
+        """
+        content = self._content
+        try:
+            for batch in self._parsed():
+                if content.size > _BLOCK:
+                    heed(f"Reading {self._source}", content.position() // _MB, -(-content.size // _MB), "MB")
+                else:
+                    heed(f"Reading {self._source}: {self._count:,} rows")
+                yield batch
+        except pa.ArrowInvalid as error:
+            # What `_take_misfit` or Arrow stopped at; an exception of the former would be ignored by the latter.
+            if self._passed_over >= _MOST_MISFITS:
+                raise DataError(
+                    f"{self._source}: {_MOST_MISFITS:,} rows are comments or have too few or too many cells. Give a "
+                    "file of bars.",
+                    details={"field": "path", "bad_rows": len(self._misfit_rows)},
+                ) from None
+            if "straddl" not in str(error):
+                raise
+            raise DataError(
+                f"{self._source}: after row {self._count:,} a line is longer than {_BLOCK >> 20} MB, or a quote is "
+                "never closed. Correct or remove that line.",
+                details={"field": "path", "row": self._count},
+            ) from None
+
+    def _parsed(self) -> pyarrow.csv.CSVStreamingReader:
         content = self._content
         content.stream.read(self._dialect.skip)
         used = [self._keys[place] for place in self._columns.read]
-        reader = pyarrow.csv.open_csv(
+        return pyarrow.csv.open_csv(
             content.stream,
             # One thread, because only then does Arrow say the numbers of rows.
             read_options=pyarrow.csv.ReadOptions(use_threads=False, column_names=self._keys, block_size=_BLOCK),
@@ -95,24 +124,10 @@ class _Table:
                 column_types=dict.fromkeys(self._keys, pa.string()), strings_can_be_null=False, include_columns=used
             ),
         )
-        for batch in self._whole_lines(reader):
-            if content.size > _BLOCK:
-                heed(f"Reading {self._source}", content.position() // _MB, -(-content.size // _MB), "MB")
-            else:
-                heed(f"Reading {self._source}: {self._count:,} rows")
-            yield batch
 
-    def _whole_lines(self, reader: pyarrow.csv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from reader
-        except pa.ArrowInvalid as error:
-            if "straddl" not in str(error):
-                raise
-            raise DataError(
-                f"{self._source}: after row {self._count:,} a line is longer than {_BLOCK >> 20} MB, or a quote is "
-                "never closed. Correct or remove that line.",
-                details={"field": "path", "row": self._count},
-            ) from None
+    @property
+    def _passed_over(self) -> int:
+        return len(self._misfit_rows) + len(self._comments)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take a block of rows."""
@@ -164,7 +179,7 @@ class _Table:
             self._misfit_rows.append(row.number)
             if len(self._misfits) < _NAMED:
                 self._misfits.append((row.actual_columns, row.text[:80]))
-        return "skip"
+        return "skip" if self._passed_over < _MOST_MISFITS else "error"
 
     def _stamp_text(self, batch: pa.RecordBatch) -> pa.Array:
         parts = [pc.utf8_trim_whitespace(batch.column(self._keys[place])) for place in self._columns.stamp]

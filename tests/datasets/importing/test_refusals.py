@@ -200,3 +200,31 @@ def test_columns_are_known_by_many_names(tmp_path: Path, header: str) -> None:
 def test_names_of_columns_tell_the_encoding_of_a_short_file(tmp_path: Path, header: str, encoding: str) -> None:
     series = read_content(tmp_path, f"{header}\n2017-01-13,1,2,0.5,1.5,10\n".encode(encoding)).series
     assert series.prices[:, 0].tolist() == [1, 2, 0.5, 1.5, 10]
+
+
+def test_a_small_packed_file_of_endless_rows_that_are_none_is_refused_early(tmp_path: Path) -> None:
+    content = gzip.compress(f"{HEADER}2020-01-01,{BAR}\n".encode() + b"#\n" * 400_000)
+    with pytest.raises(DataError) as caught:
+        read_content(tmp_path, content, "x.csv.gz")
+    assert "200,000 rows" in caught.value.message
+
+
+def test_a_table_of_thousands_of_other_columns_is_refused_in_a_few_words(tmp_path: Path) -> None:
+    names = ",".join(f"a{number}" for number in range(3_000))
+    error = refused(tmp_path, f"{names}\n{','.join(['1'] * 3_000)}\n")
+    assert "and 2960 more" in error.message
+    assert len(error.message) < 1_000
+
+
+@pytest.mark.parametrize(("flags", "method"), [(1, 0), (0, 9)], ids=["password", "method"])
+def test_a_zip_that_cannot_be_unpacked_here_is_refused(tmp_path: Path, flags: int, method: int) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("bars.csv", f"{HEADER}2020-01-01,{BAR}\n")
+    content = bytearray(packed.getvalue())
+    # Both headers, of the file and of the directory, say how it is packed.
+    for place in (6, content.index(b"PK\1\2") + 8):
+        content[place], content[place + 2] = flags, method
+    with pytest.raises(DataError) as caught:
+        read_content(tmp_path, bytes(content), "x.zip")
+    assert caught.value.details["field"] == "path"
