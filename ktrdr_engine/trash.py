@@ -23,7 +23,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from ktrdr_engine.errors import InvalidRequest, StorageError
+from ktrdr_engine.durable_files import storage_errors, sync_folder
+from ktrdr_engine.errors import InvalidRequest
 
 Kind = Literal["strategy", "model", "dataset"]
 FOLDERS: Final[dict[Kind, str]] = {"strategy": "strategies", "model": "models", "dataset": "data"}
@@ -82,7 +83,7 @@ class Trash:
         """
         there = [path for path in files if path.is_file()]
         entry = self.keep(kind, name, there, why=why)
-        with _storage_errors(self._folder):
+        with storage_errors(self._folder):
             for path in there:
                 path.unlink()
         return entry
@@ -125,7 +126,7 @@ class Trash:
             # Without its first file it is no entry: that one goes last, so that what was interrupted is still listed.
             for path in reversed(kept):
                 path.replace(target / path.name)
-            _sync(target)
+            sync_folder(target)
             self._discard(self._folder / entry.id)
         return replaced
 
@@ -155,11 +156,11 @@ class Trash:
             json.dump(asdict(entry), file)
             file.flush()
             os.fsync(file.fileno())
-        _sync(making / "files")
-        _sync(making)
+        sync_folder(making / "files")
+        sync_folder(making)
         making.rename(self._folder / id)
         (self._folder / "last_number").write_text(id, encoding="ascii")
-        _sync(self._folder)
+        sync_folder(self._folder)
         return entry
 
     def _next_number(self) -> int:
@@ -183,8 +184,9 @@ class Trash:
         try:
             data = json.loads((folder / "entry.json").read_text(encoding="utf-8"))
             entry = TrashEntry(**{**data, "id": folder.name, "files": tuple(data["files"])})
-            safe = all(Path(name).name == name for name in entry.files) and entry.kind in get_args(Kind)
-            return entry if safe and (folder / "files" / entry.files[0]).is_file() else None
+            is_ours = all(isinstance(text, str) for text in (entry.name, entry.when, entry.why))
+            is_safe = all(Path(name).name == name for name in entry.files) and entry.kind in get_args(Kind)
+            return entry if is_ours and is_safe and (folder / "files" / entry.files[0]).is_file() else None
         except (OSError, ValueError, TypeError, LookupError):
             return None
 
@@ -197,40 +199,26 @@ class Trash:
         """Remove an entry: by one rename it is none any more."""
         gone = self._folder / f".gone-{folder.name}"
         folder.rename(gone)
-        shutil.rmtree(gone)
+        _remove(gone)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
         # Imported late: only who writes needs it.
         from filelock import FileLock
 
-        with _storage_errors(self._folder):
+        with storage_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             # A lock that cannot be had in time is an OSError: TimeoutError.
             with FileLock(self._folder / ".lock", timeout=_LOCK_SECONDS, thread_local=False):
                 # What a killed process left half made, or half removed.
                 for left in (*self._folder.glob(".new-*"), *self._folder.glob(".gone-*")):
-                    shutil.rmtree(left)
+                    _remove(left)
                 yield
 
 
-def _sync(folder: Path) -> None:
-    """Make a renaming durable; where folders cannot be opened (Windows) it already is as durable as it gets."""
-    with contextlib.suppress(PermissionError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-@contextmanager
-def _storage_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, NotImplementedError) as error:
-        raise StorageError(
-            f"{folder} cannot be written ({error}): make room or make the folder writable, or set KTRDR_HOME to one "
-            "that is.",
-            details={"path": str(folder)},
-        ) from error
+def _remove(folder: Path) -> None:
+    """Remove a folder with all that is in it; of a link, which is none of ours, the link alone."""
+    if folder.is_symlink() or not folder.is_dir():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder)

@@ -147,6 +147,7 @@ def test_a_shipped_file_is_copied_not_linked(tmp_path: Path) -> None:
         json.dumps({"kind": "x", "name": "A", "when": "", "why": "", "files": ["A_1d.csv"], "id": "1"}),
         json.dumps({"kind": "dataset", "name": "A", "when": "", "why": "", "files": ["../../../A"], "id": "1"}),
         json.dumps({"kind": "dataset", "name": "A", "when": "", "why": "", "files": [], "id": "1"}),
+        json.dumps({"kind": "dataset", "name": 5, "when": "", "why": "", "files": ["A_1d.csv"], "id": "1"}),
     ],
 )
 def test_an_entry_that_cannot_be_trusted_is_passed_over(home: Path, trash: Trash, damage: str) -> None:
@@ -154,6 +155,17 @@ def test_an_entry_that_cannot_be_trusted_is_passed_over(home: Path, trash: Trash
         trash.put("dataset", name, [write(home, f"{name}.csv", "x")], why="deleted")
     (home / "trash" / "000001" / "entry.json").write_text(damage)
     assert [entry.name for entry in trash.entries()] == ["B_1d"]
+
+
+def test_a_link_among_the_entries_is_removed_and_what_it_leads_to_is_not(home: Path, trash: Trash) -> None:
+    elsewhere = home / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "entry.json").write_text("mine")
+    trash.put("dataset", "A_1d", [write(home, "A_1d.csv", "x")], why="deleted")
+    (home / "trash" / "000002").symlink_to(elsewhere)
+    assert trash.empty() == 2
+    assert (elsewhere / "entry.json").read_text() == "mine"
+    assert trash.put("dataset", "B_1d", [write(home, "B_1d.csv", "x")], why="deleted") is not None
 
 
 def test_a_folder_that_cannot_be_made_is_a_storage_error_and_nothing_is_lost(home: Path, trash: Trash) -> None:

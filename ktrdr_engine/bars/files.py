@@ -7,7 +7,6 @@ the header, empty lines not counted.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from ktrdr_engine.bars.dates import parse_stamp
 from ktrdr_engine.bars.series import COLUMNS, PRICE_COLUMNS, BarSeries, require_columns
 from ktrdr_engine.bars.timeframe import Timeframe
+from ktrdr_engine.durable_files import replacing
 from ktrdr_engine.errors import DataError
 
 _FOREIGN: Final = (
@@ -67,15 +67,8 @@ def replace_parquet(table: pa.Table, path: Path) -> None:
     Raises:
         OSError: There is no room, or no right to write; what was there is as it was.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            pyarrow.parquet.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as file:
+        pyarrow.parquet.write_table(table, file, compression="zstd")
 
 
 def read_notes(path: Path) -> dict[str, str]:

@@ -8,7 +8,6 @@ markets by file stem (`{"EURUSD_1h": "fx"}`), and that in the user's folder spea
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ import pyarrow.parquet
 
 from ktrdr_engine.bars.files import MARKET_NOTE, read_notes, replace_parquet
 from ktrdr_engine.bars.market import Market, parse_market
+from ktrdr_engine.durable_files import replacing
 from ktrdr_engine.errors import DataError
 
 FILE_NAME: Final = "markets.json"
@@ -86,12 +86,8 @@ def write_market(path: Path, market: Market, folder: Path) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(f"{text}\n", encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(f"{text}\n".encode())
 
 
 def _parsed(name: str | None, where: str) -> Market | None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ktrdr_engine.bars.checks import exact
 from ktrdr_engine.bars.market import infer_market
 from ktrdr_engine.datasets.adjustments import Rescaled, find_rescaled
 from ktrdr_engine.datasets.merging import Merge, merge

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ktrdr_engine.errors import StorageError, StrategyConflict, StrategyError
+from ktrdr_engine.durable_files import replacing, storage_errors
+from ktrdr_engine.errors import StrategyConflict, StrategyError
 from ktrdr_engine.strategy.loader import parse_strategy
 from ktrdr_engine.strategy.schema import StrategyConfig
 from ktrdr_engine.trash import Trash
@@ -62,7 +61,7 @@ class StrategyFolder:
         config = _checked(name, content)
         sha256 = hashlib.sha256(content).hexdigest()
         path = self._folder / f"{name}.yaml"
-        with self.locked(), _storage_errors(path):
+        with self.locked(), storage_errors(path):
             _refuse_twin(self._folder / f"{name}.yml")
             previous = path.read_bytes() if path.is_file() else None
             there = hashlib.sha256(previous).hexdigest() if previous is not None else None
@@ -70,7 +69,8 @@ class StrategyFolder:
                 _require(name, there, expected_sha256)
                 gone = [path] if previous is not None else [hidden] if hidden is not None else []
                 self._trash.keep("strategy", name, gone, why="replaced by save_strategy")
-                _write(path, content)
+                with replacing(path) as file:
+                    file.write(content)
         return Saved(config, path.name, sha256, there)
 
     def versions(self, name: str) -> list[str]:
@@ -115,7 +115,7 @@ class StrategyFolder:
         from filelock import FileLock
 
         lock = FileLock(self._folder / ".lock", timeout=_LOCK_SECONDS, thread_local=False)
-        with _storage_errors(self._folder):
+        with storage_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             # A lock that cannot be had in time is an OSError: TimeoutError.
             lock.acquire()
@@ -166,40 +166,3 @@ def _require(name: str, there: str | None, expected: str | None) -> None:
         f"Read it first, then save again with expected_sha256={there!r} to replace it, or choose another name.",
         details={"field": "expected_sha256", "value": expected and expected[:64], "sha256": there},
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a renaming durable; where folders cannot be opened (Windows) it already is as durable as it gets."""
-    with contextlib.suppress(PermissionError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-@contextmanager
-def _storage_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, NotImplementedError) as error:
-        raise StorageError(
-            f"{path} cannot be written ({error}): make room or make the folder writable, "
-            "or set KTRDR_HOME to one that is.",
-            details={"path": str(path)},
-        ) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.errors import OperationCancelled
 from ktrdr_engine.fields import request_subject
-from ktrdr_engine.metrics.wording import decimal, typed
+from ktrdr_engine.number_format import decimal, typed
 from ktrdr_engine.operations.models import OperationType, Outcome
 from ktrdr_engine.operations.orchestrator import ServiceOrchestrator
 from ktrdr_engine.training.job import TrainingJob, prepare
