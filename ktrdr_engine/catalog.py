@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple, Protocol, TypeVar
 
 from ktrdr_engine.errors import InputError, KtrdrError, did_you_mean, nearest
 
@@ -70,6 +70,41 @@ def row_or_problem(read: Callable[[], RowT], unusable: Callable[[str], RowT]) ->
     except Exception as error:
         logger.exception("A file in a listing cannot be read")
         return unusable(f"It cannot be read ({type(error).__name__}); the log has the details.")
+
+
+class Files(Protocol):
+    """Files that are listed by name, and what lies among them and cannot be used."""
+
+    def names(self) -> list[str]:
+        """Return the names that can be asked for."""
+        ...
+
+    def unusable(self) -> list[Unusable]:
+        """Return the others."""
+        ...
+
+
+def page_rows(
+    files: Files, read: Callable[[str], RowT], unusable: Callable[[Unusable], RowT], limit: int, offset: int
+) -> tuple[tuple[RowT, ...], int]:
+    """Return the rows of a listing from `offset` on by name, and how many there are in all.
+
+    Args:
+        files: What is listed.
+        read: Returns the row of a name.
+        unusable: Returns that of a file that cannot be used, or that has gone since the names were read.
+        limit: How many rows at most.
+        offset: How many to pass over.
+    """
+    odd = {one.name: one for one in files.unusable()}
+
+    def row(name: str) -> RowT:
+        if name in odd:
+            return unusable(odd[name])
+        return row_or_problem(lambda: read(name), lambda problem: unusable(Unusable(name, "user", problem)))
+
+    names = sorted([*files.names(), *odd])
+    return tuple(map(row, names[offset : offset + limit])), len(names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +246,8 @@ def _source_under(path: Path) -> Source:
 
 
 def _typable(name: str) -> str:
+    if name.isprintable():  # none of those below is; asked of every file at every look into a folder
+        return name
     return "".join(_written_out(sign) if _is_untypable(sign) else sign for sign in name)
 
 

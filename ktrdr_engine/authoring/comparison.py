@@ -139,7 +139,7 @@ def _numbers(results: Sequence[Mapping[str, Any]], can_be_best: Sequence[bool]) 
     flat = [dict(_flat({name: value for name, value in one.items() if name not in _NOT_NUMBERS})) for one in results]
     for name in dict.fromkeys(name for one in flat for name in one):
         values = tuple(one.get(name) for one in flat)
-        yield ComparedNumber(name=name, values=values, best=_best(name, values, can_be_best))
+        yield ComparedNumber(name=name, values=values, best=best_of(name, values, can_be_best))
 
 
 def _flat(mapping: Mapping[str, Any], before: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
@@ -151,7 +151,7 @@ def _flat(mapping: Mapping[str, Any], before: str = "", depth: int = 1) -> Itera
             yield f"{before}{name}", value
 
 
-def _best(name: str, values: Sequence[Any], can_be_best: Sequence[bool]) -> int | None:
+def best_of(name: str, values: Sequence[Any], can_be_best: Sequence[bool]) -> int | None:
     """Return the place of the best value among those of runs that can be judged.
 
     None where no direction is better, fewer than two are left, or all that are left are equal.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ktrdr_engine.authoring.replies import ModelPage, ModelRow
 from ktrdr_engine.authoring.strategies import one_line
 from ktrdr_engine.bars.dates import parse_stamp
-from ktrdr_engine.catalog import row_or_problem
+from ktrdr_engine.catalog import page_rows, row_or_problem
 from ktrdr_engine.errors import StrategyError
 from ktrdr_engine.inference.agreement import differences
 
@@ -18,13 +19,10 @@ if TYPE_CHECKING:
 
 def model_page(shelves: Shelves, limit: int = 100, offset: int = 0) -> ModelPage:
     """Return the models from `offset` on by name; a file that cannot be used is listed with its problem."""
-    unusable = {odd.name: odd for odd in shelves.models.unusable()}
-    names = sorted([*shelves.models.names(), *unusable])
-    rows = tuple(
-        ModelRow(**unusable[name]._asdict()) if name in unusable else _listed(shelves, name)
-        for name in names[offset : offset + limit]
+    rows, total = page_rows(
+        shelves.models, partial(model_row, shelves), lambda odd: ModelRow(**odd._asdict()), limit, offset
     )
-    return ModelPage(models=rows, total=len(names), returned=len(rows))
+    return ModelPage(models=rows, total=total, returned=len(rows))
 
 
 def model_row(shelves: Shelves, name: str) -> ModelRow:
@@ -37,13 +35,6 @@ def model_row(shelves: Shelves, name: str) -> ModelRow:
     return row_or_problem(
         lambda: _row(shelves, name, source),
         lambda problem: ModelRow(name=name, source=source, problem=one_line(problem)),
-    )
-
-
-def _listed(shelves: Shelves, name: str) -> ModelRow:
-    # It may have gone since the names were read.
-    return row_or_problem(
-        lambda: model_row(shelves, name), lambda problem: ModelRow(name=name, source="user", problem=problem)
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ktrdr_engine.authoring.replies import SavedStrategy, StrategyPage, StrategyRow, StrategyText
-from ktrdr_engine.catalog import row_or_problem
+from ktrdr_engine.catalog import page_rows, row_or_problem
 from ktrdr_engine.errors import ModelError
 from ktrdr_engine.strategy.summary import plain_words
 
@@ -19,13 +20,10 @@ _LINE = 160
 
 def strategy_page(shelves: Shelves, limit: int = 100, offset: int = 0) -> StrategyPage:
     """Return the strategies from `offset` on by name; a broken file is listed with its problem."""
-    unusable = {odd.name: odd for odd in shelves.strategies.unusable()}
-    names = sorted([*shelves.strategies.names(), *unusable])
-    rows = tuple(
-        StrategyRow(**unusable[name]._asdict()) if name in unusable else _listed(shelves, name)
-        for name in names[offset : offset + limit]
+    rows, total = page_rows(
+        shelves.strategies, partial(strategy_row, shelves), lambda odd: StrategyRow(**odd._asdict()), limit, offset
     )
-    return StrategyPage(strategies=rows, total=len(names), returned=len(rows))
+    return StrategyPage(strategies=rows, total=total, returned=len(rows))
 
 
 def strategy_row(shelves: Shelves, name: str) -> StrategyRow:
@@ -38,13 +36,6 @@ def strategy_row(shelves: Shelves, name: str) -> StrategyRow:
     return row_or_problem(
         lambda: _row(shelves, name, source),
         lambda problem: StrategyRow(name=name, source=source, problem=one_line(problem)),
-    )
-
-
-def _listed(shelves: Shelves, name: str) -> StrategyRow:
-    # It may have gone since the names were read.
-    return row_or_problem(
-        lambda: strategy_row(shelves, name), lambda problem: StrategyRow(name=name, source="user", problem=problem)
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ktrdr_engine import __version__
 from ktrdr_engine.backtesting.models import BacktestResults, cost_doubts
@@ -55,6 +55,7 @@ def make_results(
         *performance.notes,
         *_notes_on_job(job),
     )
+    validated = _validated(job.model.metadata) if job.model else None
     return BacktestResults(
         **numbers,
         buy_and_hold_start=format_stamp(int(series.timestamp[entry])) if entry < last else None,
@@ -64,7 +65,7 @@ def make_results(
         market=series.market.name,
         market_inferred=series.market.inferred,
         model_relation=job.relation.kind,
-        model_beats_majority=_beats_majority(job.model.metadata) if job.model else None,
+        model_beats_majority=validated.beats_majority if validated else None,
         provenance=_provenance(job),
         partial=simulation.bars < job.bars,
         tables=make_tables(job, simulation),
@@ -119,22 +120,32 @@ def _notes_on_job(job: BacktestJob) -> Iterator[str]:
 
 def _notes_on_model(job: BacktestJob, metadata: ModelMetadata) -> Iterator[str]:
     yield from job.relation.notes
-    validation = metadata.metrics.get("validation")
-    if validation and _beats_majority(metadata) is False:
+    if (validated := _validated(metadata)) and not validated.beats_majority:
         yield (
-            f"The model is no better than always giving the most frequent label of its validation part: accuracy "
-            f"{plain(validation.accuracy)}, majority {plain(validation.majority_baseline)}."
+            "The model is no better than always giving the most frequent label of its validation part: accuracy "
+            f"{plain(validated.accuracy)}, majority {plain(validated.majority)}."
         )
     if metadata.strategy_sha256 != job.strategy.sha256:
         yield "The strategy file has changed since the model was trained on it; their features still agree."
 
 
-def _beats_majority(metadata: ModelMetadata) -> bool | None:
-    """Say whether a model beats a constant answer on its validation part; None where that is not known."""
-    validation = metadata.metrics.get("validation")
-    if validation is None or validation.accuracy is None or validation.majority_baseline is None:
+class _Validated(NamedTuple):
+    """Accuracy of a model, and of always giving the most frequent label, on its validation part."""
+
+    accuracy: float
+    majority: float
+
+    @property
+    def beats_majority(self) -> bool:
+        return self.accuracy > self.majority
+
+
+def _validated(metadata: ModelMetadata) -> _Validated | None:
+    """Return how a model did on its validation part; None where that is not known."""
+    found = metadata.metrics.get("validation")
+    if found is None or found.accuracy is None or found.majority_baseline is None:
         return None
-    return validation.accuracy > validation.majority_baseline
+    return _Validated(found.accuracy, found.majority_baseline)
 
 
 def _data_sha256(job: BacktestJob) -> str:

@@ -39,6 +39,7 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
     start_path = "/backtests/start"
     start_summary = "Start a backtest"
     request_model = BacktestRequest
+    about = staticmethod(request_subject)
     reply_model = BacktestStarted
 
     def __init__(
@@ -100,11 +101,6 @@ class BacktestingService(ServiceOrchestrator[BacktestRequest, BacktestJob, Backt
         except OperationCancelled as stop:
             partial = _outcome(stop.partial) if isinstance(stop.partial, BacktestResults) else None
             raise OperationCancelled(stop.message, partial=partial) from None
-
-    @staticmethod
-    def about(metadata: Mapping[str, Any]) -> dict[str, str]:
-        """Return symbol, timeframe, strategy and range, as far as the request named them."""
-        return request_subject(metadata)
 
     @staticmethod
     def headline(results: Mapping[str, Any]) -> str | None:

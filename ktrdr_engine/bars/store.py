@@ -102,19 +102,7 @@ class BarStore:
         Raises:
             DataError: Either is unknown (the nearest known are offered), or the file breaks a rule.
         """
-        length = parse_timeframe(timeframe)
-        name, path = self._find(symbol, length)
-        key = self._version(path)
-        with self._lock:
-            if key in self._series:
-                self._series.move_to_end(key)
-                return self._series[key]
-        series = read_bars(path, name, length)
-        market = read_market(path, self._folders) or infer_market(series.timestamp, length)
-        series = replace(series, market=market)
-        with self._lock:
-            self._keep(key, series)
-        return series
+        return self._loaded(symbol, timeframe)[1]
 
     def gaps(self, symbol: str, timeframe: str) -> tuple[Gap, ...]:
         """Return where bars are missing; found once for each version of the file.
@@ -146,8 +134,7 @@ class BarStore:
         Raises:
             DataError: As `load`.
         """
-        series = self.load(symbol, timeframe)
-        path = self.path(symbol, series.timeframe)
+        (path, *_), series = self._loaded(symbol, timeframe)
         source: Literal["shipped", "user"] = "shipped" if path.is_relative_to(shipped_root()) else "user"
         first, last = (int(series.timestamp[i]) for i in (0, -1))
         return DatasetSummary(series.symbol, timeframe, len(series), first, last, source, series.market)
@@ -159,9 +146,8 @@ class BarStore:
         find: Callable[[BarSeries], Sequence[FoundT]],
         found: dict[Path, tuple[_Version, tuple[FoundT, ...]]],
     ) -> tuple[FoundT, ...]:
-        series = self.load(symbol, timeframe)
-        path = self.path(symbol, series.timeframe)
-        version = self._version(path)
+        version, series = self._loaded(symbol, timeframe)
+        path = version[0]
         with self._lock:
             known = found.get(path)
         if known is None or known[0] != version:
@@ -169,6 +155,22 @@ class BarStore:
             with self._lock:
                 found[path] = known
         return known[1]
+
+    def _loaded(self, symbol: str, timeframe: str) -> tuple[_Version, BarSeries]:
+        """Return the version of the file, whose first part is its path, and the bars."""
+        length = parse_timeframe(timeframe)
+        name, path = self._find(symbol, length)
+        key = self._version(path)
+        with self._lock:
+            if key in self._series:
+                self._series.move_to_end(key)
+                return key, self._series[key]
+        series = read_bars(path, name, length)
+        market = read_market(path, self._folders) or infer_market(series.timestamp, length)
+        series = replace(series, market=market)
+        with self._lock:
+            self._keep(key, series)
+        return key, series
 
     def _find(self, symbol: str, timeframe: str) -> tuple[str, Path]:
         """Return the canonical name and the file, or raise as `path`."""

@@ -32,7 +32,7 @@ def model_paths(incomplete: str) -> list[str]:
 
 def kinds(incomplete: str) -> list[str]:
     """Return the kinds of files that begin so."""
-    return _beginning_with(incomplete, lambda: ["strategy", "model", "dataset"])
+    return _beginning_with(incomplete, lambda: list(get_args(Kind)))
 
 
 def own_names(context: Context, incomplete: str) -> list[str]:

@@ -217,10 +217,10 @@ def list_trash(kind: KindOrAll = None, json: Json = False) -> None:
 @library.command("delete")
 def delete(kind: Kind, name: AnyName, json: Json = False) -> None:
     """Move a file of yours to the trash; a shipped one that it hid is found again."""
-    from ktrdr_engine.cli.trash import delete as do
+    from ktrdr_engine.cli.trash import delete_file
 
     with running() as settings:
-        do(settings, kind, name, as_json=json)
+        delete_file(settings, kind, name, as_json=json)
 
 
 @library.command("restore")
@@ -231,10 +231,10 @@ def restore(
     json: Json = False,
 ) -> None:
     """Bring back what was deleted or written over; what is in place goes to the trash."""
-    from ktrdr_engine.cli.trash import restore as do
+    from ktrdr_engine.cli.trash import restore_file
 
     with running() as settings:
-        do(settings, kind, name, entry, as_json=json)
+        restore_file(settings, kind, name, entry, as_json=json)
 
 
 @library.command("empty")
@@ -243,7 +243,7 @@ def empty(
     json: Json = False,
 ) -> None:
     """Forget everything in the trash for good; nothing else ever does."""
-    from ktrdr_engine.cli.trash import empty as do
+    from ktrdr_engine.cli.trash import empty_trash
 
     with running() as settings:
-        do(settings, yes=yes, as_json=json)
+        empty_trash(settings, yes=yes, as_json=json)

@@ -32,14 +32,14 @@ def show_trash(settings: Settings, kind: str | None, *, as_json: bool) -> None:
     print_fitted(found.message, _COLUMNS, rows, spare=("why", "when"))
 
 
-def delete(settings: Settings, kind: str, name: str, *, as_json: bool) -> None:
+def delete_file(settings: Settings, kind: str, name: str, *, as_json: bool) -> None:
     """Move a file to the trash and print how to bring it back."""
     wanted = _kind(kind)
     done = ask(settings, lambda application: application.library.delete(wanted, name))
     _show(done, f"ktrdr library restore {wanted} {done.entries[0].name} brings it back.", as_json=as_json)
 
 
-def restore(settings: Settings, kind: str, name: str, entry: str | None, *, as_json: bool) -> None:
+def restore_file(settings: Settings, kind: str, name: str, entry: str | None, *, as_json: bool) -> None:
     """Bring a file back and print what became of the one in place."""
     wanted = _kind(kind)
     done = ask(settings, lambda application: application.library.restore(wanted, name, entry))
@@ -47,7 +47,7 @@ def restore(settings: Settings, kind: str, name: str, entry: str | None, *, as_j
     _show(done, way_on, as_json=as_json)
 
 
-def empty(settings: Settings, *, yes: bool, as_json: bool) -> None:
+def empty_trash(settings: Settings, *, yes: bool, as_json: bool) -> None:
     """Forget everything in the trash, once whoever asked has said so."""
     count = ask(settings, lambda application: application.library.entries(limit=0)).total
     if count and not yes:

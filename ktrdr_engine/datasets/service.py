@@ -47,6 +47,7 @@ class DataLoadingService(ServiceOrchestrator[LoadRequest, "LoadJob", LoadProgres
     start_path = "/data/start"
     start_summary = "Load prices from a file, Yahoo, a crypto exchange or a shorter timeframe"
     request_model = LoadRequest
+    about = staticmethod(request_subject)
 
     def __init__(
         self,
@@ -103,11 +104,6 @@ class DataLoadingService(ServiceOrchestrator[LoadRequest, "LoadJob", LoadProgres
         except KtrdrError as stop:
             stop.partial = _outcome(stop.partial) if isinstance(stop.partial, LoadResults) else None
             raise
-
-    @staticmethod
-    def about(metadata: Mapping[str, Any]) -> dict[str, str]:
-        """Return symbol, timeframe, strategy and range, as far as the request named them."""
-        return request_subject(metadata)
 
     @staticmethod
     def headline(results: Mapping[str, Any]) -> str | None:

@@ -50,7 +50,7 @@ class Parameter:
         if self.kind is bool:
             return "true or false"
         noun = "a whole number" if self.kind is int else "a number"
-        return f"{noun} from {plain(self.low)} to {plain(self.high)}"
+        return f"{noun} from {' to '.join(plain(end) for end in (self.low, self.high) if end is not None)}"
 
     @property
     def default_text(self) -> str:

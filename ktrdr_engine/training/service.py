@@ -42,6 +42,7 @@ class TrainingService(ServiceOrchestrator[TrainingRequest, TrainingJob, Training
     start_path = "/trainings/start"
     start_summary = "Start a training"
     request_model = TrainingRequest
+    about = staticmethod(request_subject)
 
     def __init__(
         self,
@@ -126,11 +127,6 @@ class TrainingService(ServiceOrchestrator[TrainingRequest, TrainingJob, Training
         except OperationCancelled as stop:
             partial = self._saved(job, stop.partial, epochs) if isinstance(stop.partial, ModelBundle) else None
             raise OperationCancelled(stop.message, partial=partial) from None
-
-    @staticmethod
-    def about(metadata: Mapping[str, Any]) -> dict[str, str]:
-        """Return symbol, timeframe, strategy and range, as far as the request named them."""
-        return request_subject(metadata)
 
     @staticmethod
     def headline(results: Mapping[str, Any]) -> str | None:

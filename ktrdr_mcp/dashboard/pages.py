@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
-from ktrdr_engine.authoring.comparison import compare, doubts_of, stored_backtests
+from ktrdr_engine.authoring.comparison import best_of, compare, doubts_of, stored_backtests
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.fields import request_subject
 from ktrdr_engine.metrics.definitions import DEFINITIONS
@@ -166,14 +166,14 @@ async def compare_page(operations: OperationsService, ids: Sequence[str]) -> Con
         for letter, one in zip("AB", both, strict=True)
     ]
     following = (one.operation_id for one in both if not one.status.is_final)
-    can_be_judged = not any(map(doubts_of, both))
+    can_be_best = [not doubts_of(one) for one in both]
     names = [name for name in DEFINITIONS if any(name in (one.results or {}) for one in both)]
     return {
         "both": both,
         "warnings": await _warnings(operations, both),
-        "is_judged": can_be_judged,
+        "is_judged": all(can_be_best),
         "chart": draw("Return", lines, unit="total_return", base=0.0),
-        "numbers": [_compared(name, both, can_be_judged=can_be_judged) for name in names],
+        "numbers": [_compared(name, both, can_be_best) for name in names],
         "differences": _differences(both),
         "follow": next(following, None),
     }
@@ -191,15 +191,9 @@ def _gains(equity: Sequence[Point]) -> list[Point]:
     return [Point(point.place, point.value - 1) for point in equity]
 
 
-def _compared(name: str, both: Sequence[Operation], *, can_be_judged: bool) -> Compared:
+def _compared(name: str, both: Sequence[Operation], can_be_best: Sequence[bool]) -> Compared:
     values = [(one.results or {}).get(name) for one in both]
-    better = DEFINITIONS[name].better
-    first, second = values
-    if not can_be_judged:
-        return Compared(name, values, None)
-    if better is None or not isinstance(first, int | float) or not isinstance(second, int | float) or first == second:
-        return Compared(name, values, None)
-    return Compared(name, values, int((second > first) == (better == "higher")))
+    return Compared(name, values, best_of(name, values, can_be_best))
 
 
 def _differences(both: Sequence[Operation]) -> list[Compared]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ktrdr_engine.authoring.replies import LibraryReply
 from ktrdr_engine.errors import InvalidRequest
+from ktrdr_engine.trash import Kind
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.fitting import fitting_rows
 from ktrdr_mcp.library_views import library_text
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
 
 Action = Annotated[Literal["delete", "restore", "list"], Field(description="What to do")]
-Kind = Annotated[Literal["strategy", "model", "dataset"] | None, Field(description="Needed but for list")]
+KindOrAny = Annotated[Kind | None, Field(description="Needed but for list")]
 Name = Annotated[
     str | None, Field(max_length=200, description="As its list shows it; a dataset as EURUSD_1h. Needed but for list")
 ]
@@ -32,7 +33,7 @@ def library_tools(application: Application) -> list[StrictTool]:
     """Return the tool over the home of `application`."""
 
     async def manage_library(
-        action: Action, kind: Kind = None, name: Name = None, entry: Entry = None
+        action: Action, kind: KindOrAny = None, name: Name = None, entry: Entry = None
     ) -> Annotated[CallToolResult, LibraryReply]:
         """Deletes a strategy, model or dataset of yours to the trash, restores one from it, or lists the trash.
 
