@@ -10,6 +10,7 @@ from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.gaps import gap_note
 from ktrdr_engine.bars.spikes import jump_note
 from ktrdr_engine.inference.metadata import CLASSES
+from ktrdr_engine.number_format import plain
 from ktrdr_engine.provenance import Provenance, library_version
 from ktrdr_engine.training.models import Split, TrainingResults
 from ktrdr_engine.training.progress_bridge import COLUMNS
@@ -127,8 +128,8 @@ def _notes_on_splits(splits: dict[str, Split]) -> Iterator[str]:
             yield f"It answers {only} to every row of {part}: it has learned no difference."
         elif split.accuracy <= split.majority_baseline:
             yield (
-                f"No better than always {split.majority} on {part}: accuracy {split.accuracy:.6g}, "
-                f"majority {split.majority_baseline:.6g}."
+                f"No better than always {split.majority} on {part}: accuracy {plain(split.accuracy)}, "
+                f"majority {plain(split.majority_baseline)}."
             )
         if absent := [name for name, rows in split.labels.items() if not rows]:
             yield f"No row of {part} has the label {' or '.join(absent)}."

@@ -58,6 +58,7 @@ _ROLES = {name: role for role, names in _NAMES.items() for name in names}
 _RANK = {name: rank for names in _NAMES.values() for rank, name in enumerate(names)}
 _SHOWN = 40  # columns of a file that is no table of prices: it may have any number
 _LONGEST_NAME = 60
+_MOST_GIVEN = 100  # columns that a request can name
 _TICKS = ("tickvol", "tick volume", "tickvolume", "tick vol")
 _MEANS = frozenset({"ma", "sma", "ema", "avg", "average", "mean"})
 _STANDARD = ("timestamp", *PRICE_COLUMNS)
@@ -262,6 +263,12 @@ def _missing(roles: list[str], names: Sequence[str], source: str, sample: Sequen
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     columns = f"the columns are {', '.join(map(repr, shown))}{more}"
     several = _groups(names)
+    if len(names) > _MOST_GIVEN:
+        held = f"it has prices of {', '.join(list(several)[:_INSTRUMENTS])}" if several else ""
+        held = held or f"no column is known to be {', '.join(roles)}"
+        return DataError(
+            f"{source}: {held}; {columns}. Write those of one instrument into a file of its own.", details=details
+        )
     if len(several) > 1:
         chosen = {name: _format(names, sample, group) for name, group in several.items()}
         ways = " or ".join(f"format={format!r} ({name})" for name, format in list(chosen.items())[:_INSTRUMENTS])

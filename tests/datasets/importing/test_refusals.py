@@ -228,3 +228,11 @@ def test_a_zip_that_cannot_be_unpacked_here_is_refused(tmp_path: Path, flags: in
     with pytest.raises(DataError) as caught:
         read_content(tmp_path, bytes(content), "x.zip")
     assert caught.value.details["field"] == "path"
+
+
+def test_a_table_of_hundreds_of_instruments_is_refused_with_a_few_of_them(tmp_path: Path) -> None:
+    names = ",".join(f"{role} ABC{number}" for number in range(500) for role in ("Open", "High", "Low", "Close"))
+    error = refused(tmp_path, f"Date,{names}\n2020-01-01{',1' * 2_000}\n")
+    assert "abc4" in error.message
+    assert "abc5" not in error.message
+    assert len(error.message) < 1_500
