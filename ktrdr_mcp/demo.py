@@ -47,7 +47,7 @@ What to do next:
     --start 2016-02-01 --end 2018-12-31       bars that its model has not seen
   ktrdr report OPERATION_ID --open            any run as one page
   ktrdr strategies                            what there is to try
-  claude mcp add ktrdr -- ktrdr-mcp           or another host: how-to-hosts.md
+  claude mcp add ktrdr -- ktrdr-mcp           other hosts: docs/how-to-hosts.md
 """
 _FAILED = 1
 _INTERRUPTED = 130

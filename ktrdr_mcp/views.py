@@ -133,10 +133,15 @@ def _next_step(operation: Operation) -> str:
             f"get_metrics({this}) shows the run so far; cancel({this}) stops it."
         )
     if operation.status is OperationStatus.FAILED:
-        return "start it again once the cause is repaired; list_operations shows the others."
+        return f"{_start(operation)} again once the cause is repaired; list_operations shows the others."
     if operation.results:
         return _AFTER_RESULTS.get(operation.operation_type, _after_any)(operation)
-    return "start it again if it is still wanted; list_operations shows the others."
+    return f"{_start(operation)} again if it is still wanted; list_operations shows the others."
+
+
+def _start(operation: Operation) -> str:
+    tool = _STARTS.get(operation.operation_type)
+    return f"{tool}(...)" if tool else "start it"
 
 
 def _after_any(operation: Operation) -> str:
@@ -175,7 +180,14 @@ _AFTER_RESULTS: Final[dict[OperationType, Callable[[Operation], str]]] = {
     OperationType.TRAINING: _after_training,
     OperationType.DATA_LOADING: _after_load,
 }
-"""What to call next when there are results, by what was done; everything else here knows no kind."""
+"""What to call next when there are results, by what was done."""
+
+_STARTS: Final = {
+    OperationType.BACKTESTING: "start_backtest",
+    OperationType.TRAINING: "start_training",
+    OperationType.DATA_LOADING: "load_data",
+}
+"""The tool that starts each kind; everything else here knows no kind."""
 
 
 def _results_lines(results: Mapping[str, Any]) -> Iterator[str]:

@@ -88,11 +88,11 @@ def test_a_failure_says_code_message_and_the_way_on() -> None:
     text = operation_text(operation(OperationStatus.FAILED, error=error, warnings=("Not stored.",)))
     assert "Error interrupted: The process ended before the operation did." in text
     assert "warning: Not stored." in text
-    assert "start it again" in text
+    assert "start_backtest(...) again once the cause is repaired" in text
 
 
 def test_a_cancelled_operation_without_results_offers_to_start_again() -> None:
-    assert "start it again" in operation_text(operation(OperationStatus.CANCELLED))
+    assert "start_backtest(...) again" in operation_text(operation(OperationStatus.CANCELLED))
 
 
 @pytest.mark.parametrize(
