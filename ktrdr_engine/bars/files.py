@@ -19,6 +19,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from ktrdr_engine.bars.dates import parse_stamp
+from ktrdr_engine.bars.parquet_bounds import opened_parquet, read_columns
 from ktrdr_engine.bars.series import COLUMNS, PRICE_COLUMNS, BarSeries, require_columns
 from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.durable_files import replacing
@@ -119,8 +120,10 @@ def _parse_csv(path: Path, take_misfit: Callable[[Any], str]) -> pa.Table:
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    with pyarrow.parquet.ParquetFile(path) as file:
-        return file.read()
+    with opened_parquet(path) as file:
+        names = [name for name in COLUMNS if name in file.schema_arrow.names]
+        parts = list(read_columns(file, names, path.name))
+        return pa.Table.from_batches(parts) if parts else pa.table({name: [] for name in names})
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

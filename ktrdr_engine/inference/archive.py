@@ -11,6 +11,7 @@ import io
 import logging
 import math
 import pickle
+import pickletools
 import struct
 import zipfile
 import zlib
@@ -29,6 +30,14 @@ logger = logging.getLogger(__name__)
 
 FORMAT: Final = "ktrdr-model/1"
 MAX_BYTES: Final = 256 * 1024 * 1024
+MAX_PICKLE_BYTES: Final = 2 * 1024 * 1024
+"""Of the entry that is a program; the metadata are in it, as one text."""
+_MAX_STEPS: Final = 20_000
+"""Of that program: each can cost microseconds and make an object. A network of 16 layers takes some 800."""
+_CALLED_FROM: Final = {"torch", "torch._utils", "torch.serialization", "collections OrderedDict"}
+"""What it may call: how tensors are put together. torch's reader itself also allows `bytearray(8_000_000_000)`."""
+_NAMING: Final = {"STACK_GLOBAL", "INST", "OBJ", "EXT1", "EXT2", "EXT4"}
+"""Other ways to name what is called, which torch.save does not use."""
 _KEYS: Final = {"format", "metadata", "state_dict"}
 _RETRAIN: Final = "Train the model again, or take it from where it came once more."
 _UNSAFE: Final = "Use only models trained by this program; nothing in the file was run."
@@ -91,18 +100,44 @@ def _check_archive(content: bytes, source: str) -> None:
         _refuse(source, "this is not a model file (no archive written by torch.save)")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                _refuse(source, f"unpacked it is larger than {MAX_BYTES // 2**20} MB")
-            names = {entry.filename.rpartition("/")[2] for entry in archive.infolist()}
-            damaged = archive.testzip()
+            programs = _programs(archive, source)
     except _UNREADABLE as error:
         _refuse(source, f"the file is truncated or damaged ({error})")
-    if damaged:
-        _refuse(source, f"the file is damaged (the checksum of {damaged!r} is wrong)")
-    if "constants.pkl" in names:
+    if "constants.pkl" in programs:
         _refuse(source, "this is a TorchScript program, not a model file", _UNSAFE)
-    if "data.pkl" not in names:
+    if "data.pkl" not in programs:
         _refuse(source, "this archive was not written by torch.save")
+    for program in programs.values():
+        _check_program(program, source)
+
+
+def _programs(archive: zipfile.ZipFile, source: str) -> dict[str, bytes]:
+    """Return the pickles of an archive that is whole, and of which nothing is larger than it may be."""
+    entries = archive.infolist()
+    if sum(entry.file_size for entry in entries) > MAX_BYTES:
+        _refuse(source, f"unpacked it is larger than {MAX_BYTES // 2**20} MB")
+    # Before anything is unpacked: torch.save compresses nothing, so that no entry is larger than the file.
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        _refuse(source, "this archive was not written by torch.save: its entries are compressed")
+    pickles = [entry for entry in entries if entry.filename.endswith(".pkl")]
+    if any(entry.file_size > MAX_PICKLE_BYTES for entry in pickles):
+        _refuse(source, f"what describes its weights is larger than {MAX_PICKLE_BYTES // 2**20} MB")
+    if damaged := archive.testzip():
+        _refuse(source, f"the file is damaged (the checksum of {damaged!r} is wrong)")
+    return {entry.filename.rpartition("/")[2]: archive.read(entry) for entry in pickles}
+
+
+def _check_program(program: bytes, source: str) -> None:
+    """Refuse a pickle that does more than put tensors together, from its steps alone; none is taken."""
+    try:
+        for step, (opcode, argument, _) in enumerate(pickletools.genops(program)):
+            named = str(argument)
+            called = opcode.name == "GLOBAL" and not {named, named.partition(" ")[0]} & _CALLED_FROM
+            if called or opcode.name in _NAMING or step == _MAX_STEPS:
+                logger.warning("%s was refused (step %d: %s %s)", source, step, opcode.name, named[:100])
+                _refuse(source, "it holds something other than weights and was not opened", _UNSAFE)
+    except _UNREADABLE:
+        _refuse(source, "it holds something other than weights and was not opened", _UNSAFE)
 
 
 def _read(content: bytes, source: str) -> Mapping[str, object]:

@@ -50,6 +50,7 @@ class ModelLibrary:
         self._lock = threading.Lock()
         self._loaded: OrderedDict[_Key, ModelBundle] = OrderedDict()
         self._metadata: dict[_Key, ModelMetadata] = {}
+        self._refused: dict[Path, tuple[_Key, ModelError]] = {}
 
     def names(self) -> list[str]:
         """Return the file names of all models, sorted."""
@@ -180,8 +181,16 @@ class ModelLibrary:
             if key in self._loaded:
                 self._loaded.move_to_end(key)
                 return self._loaded[key]
+        # Examining a file that is no model can take seconds, and lists ask about each file each time.
+        known, refusal = self._refused.get(key[0], (None, None))
+        if refusal is not None and known == key:
+            raise ModelError(refusal.message, details=refusal.details)
         # Outside the lock: two threads may read one file twice, but no one waits for another's file.
-        bundle = load_bundle(key[0])
+        try:
+            bundle = load_bundle(key[0])
+        except ModelError as error:
+            self._refused[key[0]] = key, error
+            raise
         with self._lock:
             self._loaded[key] = bundle
             if len(self._loaded) > _KEPT:

@@ -49,9 +49,9 @@ def weights(**changes: object) -> bytes:
     return payload(state_dict=dict(GOOD.network.state_dict()) | {k.replace("_", "."): v for k, v in changes.items()})
 
 
-def zipped(**entries: bytes) -> bytes:
+def zipped(compression: int = zipfile.ZIP_STORED, /, **entries: bytes) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, content in entries.items():
             archive.writestr(name.replace("__", "/").replace("_", "."), content)
     return buffer.getvalue()
@@ -116,6 +116,23 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "unknown indicator": (
         described(lambda m: m["feature_plan"]["indicators"][0].update(type="rsii")),
         "feature plan is invalid",
+    ),
+    "a small file that unpacks to a large one": (
+        zipped(zipfile.ZIP_DEFLATED, m__data_pkl=b"\x80\x02" + b"]" * 40_000_000 + b"."),
+        "its entries are compressed",
+    ),
+    "a large program": (zipped(m__data_pkl=b"\x80\x02" + b"]" * 3_000_000 + b"."), "larger than 2 MB"),
+    "a program of many steps": (
+        zipped(m__data_pkl=b"\x80\x02" + b"]" * 1_000_000 + b"."),
+        "something other than weights",
+    ),
+    "a call that takes all memory": (
+        zipped(m__data_pkl=b"\x80\x02cbuiltins\nbytearray\n\x8a\x05" + (10**10).to_bytes(5, "little") + b"\x85R."),
+        "something other than weights",
+    ),
+    "a call named otherwise": (
+        zipped(m__data_pkl=b"\x80\x04\x8c\x08builtins\x8c\x09bytearray\x93K\x01\x85R."),
+        "something other than weights",
     ),
     "weights not a mapping": (payload(state_dict=[1]), "its weights are list"),
     "weights of another architecture": (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ktrdr_engine.errors import ModelError, StorageError
-from ktrdr_engine.inference.bundle import save_bundle
+from ktrdr_engine.inference.bundle import ModelBundle, load_bundle, save_bundle
 from ktrdr_engine.inference.library import ModelLibrary
 from tests.inference.models import bundle
 
@@ -199,3 +199,26 @@ def test_listing_models_needs_no_torch() -> None:
         "assert not {'numpy', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_file_that_was_refused_is_examined_again_only_when_it_has_changed(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examined: list[str] = []
+
+    def examine(path: Path) -> ModelBundle:
+        examined.append(path.name)
+        return load_bundle(path)
+
+    monkeypatch.setattr("ktrdr_engine.inference.bundle.load_bundle", examine)
+    (models / "m.pt").write_bytes(b"PK nonsense")
+    library = ModelLibrary((models.parent,))
+    for ask in (library.load, library.metadata, library.load):
+        with pytest.raises(ModelError, match="damaged") as caught:
+            ask("m.pt")
+        assert caught.value.details["model"] == "m.pt"
+    assert examined == ["m.pt"]
+    (models / "m.pt").unlink()
+    put(models, "m.pt")
+    assert library.metadata("m.pt").strategy_name == "s"
+    assert examined == ["m.pt"] * 2

@@ -11,11 +11,12 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from ktrdr_engine.bars.local_dates import Side, side_of_midnights
+from ktrdr_engine.bars.parquet_bounds import opened_parquet, read_columns, sample_columns
 from ktrdr_engine.datasets.importing.arrays import as_numpy
 from ktrdr_engine.datasets.importing.columns import check_instruments, find_columns
 from ktrdr_engine.datasets.importing.numerals import NumberColumn, Numbers, find_marks, settle_mark
 from ktrdr_engine.datasets.importing.options import FileOptions
-from ktrdr_engine.datasets.importing.rows import MOST_ROWS, Rows
+from ktrdr_engine.datasets.importing.rows import Rows
 from ktrdr_engine.datasets.importing.stamps import BAD, StampColumn, Stamps, epochs
 from ktrdr_engine.datasets.sources.source import Heed
 from ktrdr_engine.errors import DataError
@@ -31,25 +32,20 @@ def read_parquet(path: Path, options: FileOptions, heed: Heed) -> Rows:
         DataError: It is no table of prices, or leaves open what its cells mean.
         OSError: It cannot be read, as `pyarrow.ArrowException`.
     """
-    with pyarrow.parquet.ParquetFile(path) as file:
+    with opened_parquet(path) as file:
         names = [field.name for field in file.schema_arrow]
-        if file.metadata.num_rows > MOST_ROWS:
-            raise DataError(f"{path.name}: it has more than {MOST_ROWS:,} rows. Split it by years.")
-        sample = _sample(next(file.iter_batches(_SAMPLE), None))
+        sample = _sample(names, sample_columns(file, _SAMPLE))
         columns = find_columns(options.columns or names, path.name, sample)
         used = [names[place] for place in columns.read]
         parts: list[pa.RecordBatch] = []
         done = 0
-        for batch in file.iter_batches(_ROWS, columns=used):
+        for batch in read_columns(file, used, path.name, _ROWS):
             done += batch.num_rows
             heed(f"Reading {path.name}", done, file.metadata.num_rows, "rows")
             parts.append(batch)
-        table = pa.Table.from_batches(parts, pa.schema([file.schema_arrow.field(name) for name in used]))
-    if not table.num_rows:
+    if not done:
         raise DataError(f"{path.name}: there are no bars in it.")
-    for place, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
+    table = pa.Table.from_batches(parts)
     numeric = [names[place] for place in (*columns.prices, *columns.volume)]
     numbers = _numbers([table.column(name) for name in numeric], numeric, path.name, options)
     stamps = _stamps([table.column(names[place]) for place in columns.stamp], path.name, options)
@@ -66,16 +62,15 @@ def read_parquet(path: Path, options: FileOptions, heed: Heed) -> Rows:
     )
 
 
-def _sample(rows: pa.RecordBatch | None) -> list[tuple[str, ...]]:
-    """Return rows as text, cells that have none as empty."""
-    if rows is None:
-        return []
+def _sample(names: list[str], columns: dict[str, pa.Array]) -> list[tuple[str, ...]]:
+    """Return rows as text, cells that have none as empty, those of a column that is not there as a question mark."""
+    unknown = ["?"] * max(map(len, columns.values()), default=0)
     texts = []
-    for column in rows.columns:
+    for name in names:
         try:
-            texts.append(pc.fill_null(pc.cast(column, pa.string()), "").to_pylist())
-        except pa.ArrowException:
-            texts.append(["?"] * len(column))
+            texts.append(pc.fill_null(pc.cast(columns[name], pa.string()), "").to_pylist())
+        except (KeyError, pa.ArrowException):
+            texts.append(unknown)
     return list(zip(*texts, strict=True))
 
 

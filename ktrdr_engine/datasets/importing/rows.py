@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 from ktrdr_engine.datasets.importing.numerals import Numbers
 from ktrdr_engine.datasets.importing.stamps import Stamps
 
-MOST_ROWS = 10_000_000
-"""Minutes of 19 years without a pause; a row takes some 260 bytes while it is sorted and checked."""
-
 
 @dataclass(slots=True)
 class Rows:

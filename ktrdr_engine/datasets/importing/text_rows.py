@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from ktrdr_engine.bars.parquet_bounds import MOST_ROWS
 from ktrdr_engine.bars.series import COLUMNS
 from ktrdr_engine.datasets.importing.arrays import as_numpy
 from ktrdr_engine.datasets.importing.columns import Columns, check_instruments, find_columns, plain
@@ -19,7 +20,7 @@ from ktrdr_engine.datasets.importing.content import Content, opened
 from ktrdr_engine.datasets.importing.dialect import Dialect, clock_of, find_dialect, maker_of
 from ktrdr_engine.datasets.importing.numerals import NumberColumn, find_marks, settle_mark
 from ktrdr_engine.datasets.importing.options import FileOptions
-from ktrdr_engine.datasets.importing.rows import MOST_ROWS, Rows
+from ktrdr_engine.datasets.importing.rows import Rows
 from ktrdr_engine.datasets.importing.stamps import StampColumn
 from ktrdr_engine.datasets.sources.source import Heed
 from ktrdr_engine.errors import DataError

@@ -128,6 +128,6 @@ def test_a_file_without_rows_or_with_too_many_is_refused(tmp_path: Path, monkeyp
     path = write(tmp_path, {"time": pa.array([], pa.int64()), **{name: pa.array([], pa.float64()) for name in PRICES}})
     with pytest.raises(DataError, match="no bars"):
         read(path)
-    monkeypatch.setattr("ktrdr_engine.datasets.importing.parquet_rows.MOST_ROWS", 2)
+    monkeypatch.setattr("ktrdr_engine.bars.parquet_bounds.MOST_ROWS", 2)
     with pytest.raises(DataError, match="Split it"):
         read(write(tmp_path, {"time": pa.array(SECONDS), **PRICES}))
