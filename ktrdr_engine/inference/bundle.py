@@ -120,6 +120,29 @@ def load_bundle(path: Path) -> ModelBundle:
     return ModelBundle(metadata, network, hashlib.sha256(content).hexdigest())
 
 
+def _give_name(temporary: Path, path: Path) -> None:
+    """Let a file that is complete appear as `path`, of which there must be none.
+
+    Raises:
+        FileExistsError: There is one.
+        OSError: The folder cannot be written.
+    """
+    try:
+        # A link, unlike a rename, never replaces what is there.
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Some file systems (FAT, network shares, some containers) know no links: an empty file holds the name until
+        # the whole one takes its place.
+        path.open("xb").close()
+        try:
+            temporary.replace(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+
 def save_bundle(bundle: ModelBundle, path: Path) -> None:
     """Write the model to a file that does not exist yet: whole or not at all, durably.
 
@@ -133,8 +156,7 @@ def save_bundle(bundle: ModelBundle, path: Path) -> None:
             file.write(pack(bundle.metadata, bundle.network))
             file.flush()
             os.fsync(file.fileno())
-        # A link, unlike a rename, never replaces what is there.
-        os.link(temporary, path)
+        _give_name(temporary, path)
     except FileExistsError:
         raise ModelExists(
             f"{path.name} exists already and a model is never overwritten: choose another name or remove it first.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _KEPT: Final = 16
 _LISTED: Final = 20
+_TRIAL_BYTES: Final = 65_536
 
 _Key = tuple[Path, int, int]
 
@@ -143,7 +145,7 @@ class ModelLibrary:
             patch += 1
 
     def writable_folder(self) -> Path:
-        """Return the user's folder of models, made if need be.
+        """Return the user's folder of models, made if need be, after a trial file could be written there.
 
         Raises:
             StorageError: It cannot be written.
@@ -153,8 +155,18 @@ class ModelLibrary:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"{folder} cannot be made ({error.strerror}): make it, or set KTRDR_HOME.") from error
-        if not os.access(folder, os.W_OK):
-            raise StorageError(f"{folder} cannot be written: make it writable, or set KTRDR_HOME to a folder that is.")
+        trial = folder / f".trial.{secrets.token_hex(8)}"
+        try:
+            # What a file system says of rights is not always so, and of room it says nothing.
+            trial.write_bytes(os.urandom(_TRIAL_BYTES))
+        except OSError as error:
+            raise StorageError(
+                f"{folder} cannot be written ({error.strerror}): make room or make it writable, or set KTRDR_HOME to a "
+                "folder that is."
+            ) from error
+        finally:
+            with contextlib.suppress(OSError):
+                trial.unlink()
         return folder
 
     def _trained_for(self) -> dict[str, _Summary]:

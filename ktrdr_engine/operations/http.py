@@ -36,6 +36,7 @@ from ktrdr_engine.operations.http_requests import (
     TableQuery,
     read_object,
     read_query,
+    require_own_page,
 )
 from ktrdr_engine.operations.models import NumberedPage, Operation
 from ktrdr_engine.operations.service import OperationsService
@@ -89,6 +90,7 @@ class _Face:
 
     def starting(self, start: StartRoute) -> Answer:
         async def started(request: Request) -> Response:
+            require_own_page(request)
             read_query(request, NoQuery)
             arguments = await read_object(request)
             operation = await start.start(arguments, _key(request, arguments))
@@ -119,6 +121,7 @@ class _Face:
         return model_reply(await self._operations.get_operation_table(_id(request), name, query.offset, query.limit))
 
     async def cancel(self, request: Request) -> Response:
+        require_own_page(request)
         query = read_query(request, CancelQuery)
         return model_reply(await self._operations.cancel_operation(_id(request), query.reason))
 

@@ -52,3 +52,13 @@ class KnownHosts:
     def _knows(self, form: re.Pattern[str], value: bytes) -> bool:
         found = form.fullmatch(value.decode("latin-1"))
         return found is not None and self._is_known((found["literal"] or found["name"]).lower())
+
+
+def is_same_origin(scope: Scope) -> bool:
+    """Tell whether a browser says that the request comes from a page of this very server."""
+    origins = [value for name, value in scope["headers"] if name == b"origin"]
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    if len(origins) != 1 or len(hosts) != 1:
+        return False
+    scheme, _, authority = origins[0].partition(b"://")
+    return scheme in (b"http", b"https") and authority.lower() == hosts[0].lower()

@@ -29,9 +29,11 @@ _REPLIES = (Operation, OperationPage, MetricsPage, TablePage, HealthReply, Error
 _MEANINGS = {
     400: "Malformed: an unknown or repeated query parameter, or a body that is no JSON object",
     401: "No token, or a wrong one",
+    403: "A page of another server asks",
     404: "No operation has this id",
     409: "The operation, or the idempotency key, is not in a state for that",
     413: "The body is too large",
+    415: "The body is not said to be application/json",
     422: "Well formed, but it cannot work: details name the field, the value and the repair",
     429: "As many operations wait as may wait",
     500: "A defect; the log has the details",
@@ -80,7 +82,7 @@ def _start_paths(start: StartRoute) -> Json:
                         "content": _content(start.reply.__name__),
                         "links": _LINKS,
                     },
-                    **_errors(400, 401, 409, 413, 422, 429, 500, 503),
+                    **_errors(400, 401, 403, 409, 413, 415, 422, 429, 500, 503),
                 },
             }
         }

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from ktrdr_engine.errors import InvalidRequest, did_you_mean
+from ktrdr_engine.operations.http_hosts import is_same_origin
 from ktrdr_engine.operations.http_replies import Refused
 from ktrdr_engine.operations.models import OperationStatus, OperationType
 from ktrdr_engine.operations.tables import MAX_OFFSET
@@ -94,12 +95,25 @@ def read_query(request: Request, model: type[QueryT]) -> QueryT:
         raise InvalidRequest(f"The query is not valid: {text}.", details={"errors": mistakes}) from None
 
 
+def require_own_page(request: Request) -> None:
+    """Return quietly if the request comes from no web page, or from one of this very server.
+
+    Raises:
+        Refused: It comes from another page, perhaps of another server on this machine.
+    """
+    if "origin" in request.headers and not is_same_origin(request.scope):
+        raise Refused(403, "forbidden", "Pages of other servers may start and cancel nothing here.")
+
+
 async def read_object(request: Request) -> dict[str, Any]:
     """Return the JSON object a request carries.
 
     Raises:
-        Refused: The body is too large, not JSON, or not an object.
+        Refused: The body is not said to be JSON, is too large, not JSON, or not an object.
     """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        # A page of any site can have a browser send other kinds without asking first.
+        raise Refused(415, "not_json", "Send the body as JSON, with the header Content-Type: application/json.")
     body = await _read_body(request)
     try:
         value = json.loads(body, parse_constant=_refuse_constant)

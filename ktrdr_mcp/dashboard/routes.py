@@ -14,10 +14,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
 from ktrdr_engine.errors import KtrdrError
+from ktrdr_engine.operations.http_hosts import is_same_origin
 from ktrdr_engine.operations.http_replies import status_of
 from ktrdr_mcp.dashboard.pages import compare_page, list_page, operation_page
 from ktrdr_mcp.dashboard.replies import STATIC, page_reply, redirect, report_reply, static_reply
-from ktrdr_mcp.dashboard.session import Session, is_same_origin
+from ktrdr_mcp.dashboard.session import Session
 
 if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
@@ -136,7 +137,7 @@ def _sign_in_form(status: int, following: str, problem: str = "") -> Response:
 def _local(address: str) -> str:
     """Return the address if it is a path of this server; browsers take // and backslashes for another host."""
     is_path = address.startswith("/") and not address.startswith("//")
-    return address if is_path and not any(sign in address for sign in "\\\r\n\t") else "/"
+    return address if is_path and address.isascii() and address.isprintable() and "\\" not in address else "/"
 
 
 async def _read_form(request: Request) -> dict[str, str]:

@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from ktrdr_engine.operations.http_hosts import is_same_origin
+
 _COOKIE: Final = "ktrdr_session"
 _PURPOSE: Final = b"ktrdr dashboard session, 1"
 _SAFE_METHODS: Final = ("GET", "HEAD")
@@ -55,13 +57,3 @@ class Session:
     def forget(self, response: Response) -> None:
         """Take the cookie back."""
         response.delete_cookie(_COOKIE, path="/", httponly=True, samesite="strict")
-
-
-def is_same_origin(scope: Scope) -> bool:
-    """Tell whether a browser says that the request comes from a page of this very server."""
-    origins = [value for name, value in scope["headers"] if name == b"origin"]
-    hosts = [value for name, value in scope["headers"] if name == b"host"]
-    if len(origins) != 1 or len(hosts) != 1:
-        return False
-    scheme, _, authority = origins[0].partition(b"://")
-    return scheme in (b"http", b"https") and authority.lower() == hosts[0].lower()

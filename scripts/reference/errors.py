@@ -15,10 +15,11 @@ from scripts.reference.words import heading, paragraph, table
 _REFUSED: Final = (
     ("malformed", 400, "The request cannot be read: no JSON, an unknown query, a body that ends early."),
     ("unauthorized", 401, "No token, or a wrong one."),
-    ("forbidden", 403, "A foreign Host or Origin."),
+    ("forbidden", 403, "A foreign Host or Origin; to start or cancel, any but the server's own."),
     ("not_found", 404, "There is nothing at this address."),
     ("method_not_allowed", 405, "This address takes another method."),
     ("body_too_large", 413, "The body is larger than any request."),
+    ("not_json", 415, "The body is not said to be application/json."),
     ("internal", 500, "A defect; the log has the details."),
 )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -129,16 +130,36 @@ def test_models_saved_at_once_never_share_a_name(models: Path) -> None:
     assert len({ModelLibrary((models.parent,)).load(name).sha256 for name in saved}) == 8
 
 
-def test_a_folder_that_cannot_be_made_or_written_is_a_storage_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be made"):
         ModelLibrary((tmp_path / "file",)).writable_folder()
-    # The tests may run as a user who may write everywhere.
-    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
-    with pytest.raises(StorageError, match="KTRDR_HOME"):
+
+
+def test_a_folder_is_tried_with_a_file_before_a_training_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert list(ModelLibrary((tmp_path,)).writable_folder().iterdir()) == []
+
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError, match="No space left"):
         ModelLibrary((tmp_path,)).writable_folder()
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.EXDEV])
+def test_a_model_is_saved_where_links_are_refused(models: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    library = ModelLibrary((models.parent,))
+    names = [library.save(bundle(seed), "m", "1.0.0") for seed in (1, 2)]
+    assert names == ["m_v1.0.0.pt", "m_v1.0.1.pt"]
+    assert {library.load(name).sha256 for name in names} == {bundle(seed).sha256 for seed in (1, 2)}
+    assert sorted(path.name for path in models.iterdir()) == names
 
 
 def test_without_a_model_the_error_lists_what_there_is(models: Path) -> None:

@@ -30,6 +30,9 @@ def countings(service: OperationsService, work: Gate) -> Countings:
     return Countings(service, work)
 
 
+JSON = {"Content-Type": "application/json"}
+
+
 @pytest.fixture
 async def client(service: OperationsService, countings: Countings) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(app_over(service, countings.route)) as made:
@@ -199,7 +202,7 @@ async def test_a_wrong_method_is_405_in_our_form(client: httpx.AsyncClient) -> N
     [b"", b"{", b"[1]", b'"text"', b"\xff\xfe", b'{"n": NaN}', b"[" * 100_000, b'{"n": "\\ud800"}', b"1" * 5_000],
 )
 async def test_a_body_that_is_no_json_object_is_malformed(client: httpx.AsyncClient, body: bytes) -> None:
-    assert error_of(await client.post(START_PATH, content=body), 400)["code"] == "malformed"
+    assert error_of(await client.post(START_PATH, content=body, headers=JSON), 400)["code"] == "malformed"
 
 
 async def test_a_body_beyond_the_bound_is_refused_before_it_is_read_whole(client: httpx.AsyncClient) -> None:
@@ -211,7 +214,7 @@ async def test_a_body_beyond_the_bound_is_refused_before_it_is_read_whole(client
             sent += 100_000
             yield b" " * 100_000
 
-    assert error_of(await client.post(START_PATH, content=endless()), 413)["code"] == "body_too_large"
+    assert error_of(await client.post(START_PATH, content=endless(), headers=JSON), 413)["code"] == "body_too_large"
     assert sent < 1_500_000
 
 
@@ -281,3 +284,30 @@ async def test_every_reference_of_the_description_leads_somewhere(client: httpx.
 
     assert {reference.rsplit("/", 1)[1] for reference in references(described)} <= set(schemas)
     assert schemas["CountingRequest"]["properties"]["idempotency_key"]["maxLength"] == 200
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+async def test_a_body_that_a_page_can_send_unasked_starts_nothing(
+    client: httpx.AsyncClient, service: OperationsService, kind: str | None
+) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    reply = await client.post(START_PATH, content=b'{"n": 3}', headers=headers)
+    assert error_of(reply, 415)["code"] == "not_json"
+    assert (await service.list_operations()).total == 0
+    assert (
+        await client.post(START_PATH, content=b'{"n": 3}', headers={"Content-Type": "Application/JSON; x=y"})
+    ).is_success
+
+
+async def test_only_a_page_of_this_server_may_start_and_cancel(client: httpx.AsyncClient, work: Gate) -> None:
+    own = str(client.base_url).rstrip("/")
+    foreign = ("http://127.0.0.1:1", "http://localhost:5173", "null", "https://evil.example")
+    for origin in foreign:
+        refused = await client.post(START_PATH, json={"n": 3}, headers={"Origin": origin})
+        assert error_of(refused, 403)["code"] == "forbidden", origin
+    started = await client.post(START_PATH, json={"n": 3}, headers={"Origin": own})
+    address = f"/api/v1/operations/{started.json()['operation_id']}"
+    for origin in foreign:
+        assert error_of(await client.delete(f"{address}/cancel", headers={"Origin": origin}), 403)
+    work.open()
+    assert (await client.delete(f"{address}/cancel", headers={"Origin": own})).is_success

@@ -57,7 +57,7 @@ def test_requests_that_cannot_work_are_422_with_the_repair(
     worker: Worker, change: dict[str, object], code: str, word: str
 ) -> None:
     body = json.dumps({**MAIN_JOB, **change}).replace("Infinity", "1e999")
-    reply = httpx.post(f"{worker.url}/backtests/start", content=body)
+    reply = httpx.post(f"{worker.url}/backtests/start", content=body, headers={"Content-Type": "application/json"})
     assert reply.status_code == 422
     error = reply.json()["error"]
     assert error["code"] == code

@@ -52,7 +52,18 @@ async def test_a_wrong_token_opens_nothing_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "following", ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "evil", ""]
+    "following",
+    [
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "evil",
+        "",
+        "/\u2028",
+        "/é",
+        "/a b\x00",
+    ],
 )
 async def test_signing_in_leads_nowhere_else(following: str) -> None:
     async with open_held() as application, browsing(application, TOKEN) as client:
