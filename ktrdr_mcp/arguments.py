@@ -1,8 +1,9 @@
 """Strict tools: every argument is known, well typed and in range, or the call is refused with its repair.
 
 The SDK drops unknown arguments silently and reports the others in pydantic's words. A `StrictTool` owns both ends
-instead: the published schemas forbid unknown keys, and a bad call gets every mistake in one message. Neighbours:
-`failures` words what the engine refuses; `tools` declares the arguments.
+instead: what clients send for an argument that was left out is taken as that, and a bad call gets every mistake in one
+message. Neighbours: `published` writes the schemas clients are told; `failures` words what the engine refuses; `tools`
+declares the arguments.
 """
 
 from __future__ import annotations
@@ -14,27 +15,21 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
-from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
+from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
 from ktrdr_engine.errors import KtrdrError
 from ktrdr_engine.operations.mistakes import UNKNOWN, expected, fits, mended, sentence, shown
 from ktrdr_engine.vocabulary import called_here, unknown_argument
-from ktrdr_mcp.failures import NEXT_STEP, crash_text, failure_text, repairs
-
-Schema = dict[str, Any]
+from ktrdr_mcp.failures import crash_text, failure_text, repairs
+from ktrdr_mcp.published import Schema, published_input, published_output
 
 _UNKNOWN_SHOWN = 20
 _LONGEST_ARGUMENT = 60
-_NOT_IN_REPLIES = ("title", "description", "default", "format", "additionalProperties")
 
 
-class _CallMetadata(FuncMetadata):
-    """Reads arguments and builds replies: what the SDK does, but for two things.
-
-    A text that happens to be JSON is left alone where text is wanted, as a strategy written in JSON is. The structured
-    half of a reply gets the next step, since some hosts show a model that half alone.
-    """
+class _TextsStayTexts(FuncMetadata):
+    """Leaves a text that happens to be JSON alone where text is wanted, as a strategy written in JSON is."""
 
     def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
         parsed = super().pre_parse_json(data)
@@ -43,14 +38,6 @@ class _CallMetadata(FuncMetadata):
             name: data[name] if name in texts and isinstance(value, dict | list) else value
             for name, value in parsed.items()
         }
-
-    def convert_result(self, result: Any) -> CallToolResult | InputRequiredResult:
-        reply = super().convert_result(result)
-        if isinstance(reply, InputRequiredResult) or reply.structured_content is None or reply.is_error:
-            return reply
-        text = "".join(block.text for block in reply.content if isinstance(block, TextContent))
-        way_on = text.rpartition(NEXT_STEP)[2]
-        return reply.model_copy(update={"structured_content": {**reply.structured_content, "next": way_on}})
 
 
 _METADATA = tuple(FuncMetadata.model_fields)
@@ -61,9 +48,11 @@ class StrictTool(Tool):
 
     Attributes:
         example: A whole call that works, shown where a refused one holds nothing to repeat.
+        checked: By argument, all that its values are checked for; what is published says less.
     """
 
     example: str
+    checked: dict[str, Schema]
 
     @classmethod
     def declare(
@@ -76,14 +65,20 @@ class StrictTool(Tool):
         meta: dict[str, Any] | None = None,
     ) -> Self:
         """Build the tool from an async function: its name, docstring, signature and `Annotated` reply model."""
-        made = Tool.from_function(function, title=title, annotations=annotations, meta=meta, structured_output=True)
+        made = Tool.from_function(
+            function,
+            title=title,
+            annotations=annotations,
+            meta=meta,
+        )
         fields = {name: getattr(made, name) for name in type(made).model_fields}
-        fields["parameters"] = closed(lean(made.parameters))
+        checked = made.parameters.get("properties", {})
+        fields["parameters"] = published_input(made.parameters)
         fields["description"] = " ".join(made.description.split())
         metadata = made.fn_metadata
-        fields["fn_metadata"] = texts = _CallMetadata(**{name: getattr(metadata, name) for name in _METADATA})
-        texts.output_schema = _with_next(_brief(lean(metadata.output_schema or {}, without=_NOT_IN_REPLIES)))
-        return cls(**fields, example=example)
+        fields["fn_metadata"] = texts = _TextsStayTexts(**{name: getattr(metadata, name) for name in _METADATA})
+        texts.output_schema = published_output(metadata.output_schema) if metadata.output_schema else None
+        return cls(**fields, example=example, checked=checked)
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
         """Run the tool.
@@ -92,7 +87,9 @@ class StrictTool(Tool):
             ToolError: The arguments are refused, or the engine refused the call; the message repairs.
             UnexpectedToolError: A defect; the cause goes to the log and never to the client.
         """
-        if not arguments.keys() <= self.parameters["properties"].keys():
+        required = self.parameters.get("required", ())
+        arguments = {name: value for name, value in arguments.items() if name in required or not _is_left_out(value)}
+        if not arguments.keys() <= self.checked.keys():
             raise ToolError(self._refusal(arguments))
         try:
             return await super().run(arguments, context, convert_result)
@@ -121,8 +118,7 @@ class StrictTool(Tool):
 
     @property
     def _properties(self) -> Mapping[str, Schema]:
-        properties: Mapping[str, Schema] = self.parameters["properties"]
-        return properties
+        return self.checked
 
     def _unknown(self, names: Iterable[str]) -> Iterator[str]:
         for name in names:
@@ -181,40 +177,6 @@ def _argument(value: object) -> str:
     return "..." if value is UNKNOWN or (isinstance(value, str) and len(value) > _LONGEST_ARGUMENT) else shown(value)
 
 
-def closed(schema: Schema) -> Schema:
-    """Return the schema of an object that takes no other keys than its own."""
-    return {**schema, "properties": schema.get("properties", {}), "additionalProperties": False}
-
-
-def lean(schema: Schema, *, without: tuple[str, ...] = ("title",)) -> Schema:
-    """Return the schema without the keywords that only repeat what the names say; each costs context."""
-    return {
-        key: {name: lean(sub, without=without) for name, sub in value.items()}
-        if key in ("properties", "$defs")
-        else _lean_value(value, without)
-        for key, value in schema.items()
-        if key not in without and (key, value) != ("additionalProperties", True)
-    }
-
-
-def _lean_value(value: Any, without: tuple[str, ...]) -> Any:
-    if isinstance(value, dict):
-        return lean(value, without=without)
-    return [_lean_value(item, without) for item in value] if isinstance(value, list) else value
-
-
-def _with_next(schema: Schema) -> Schema:
-    """Return the schema of a reply model with the next step, which is added to all of them."""
-    return {**schema, "properties": {**schema.get("properties", {}), "next": {"type": "string"}}}
-
-
-def _brief(schema: Any) -> Any:
-    """Return the schema with `anyOf` of bare types written as one list of types."""
-    if isinstance(schema, list):
-        return [_brief(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    options = schema.get("anyOf", ())
-    if options and all(option.keys() == {"type"} for option in options):
-        return {"type": [option["type"] for option in options]}
-    return {key: _brief(value) for key, value in schema.items()}
+def _is_left_out(value: object) -> bool:
+    """Return whether this is what hosts send for an optional argument that nobody gave."""
+    return value is None or value == ""

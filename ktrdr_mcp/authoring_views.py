@@ -6,12 +6,14 @@ it is what was asked for and some hosts show nothing but text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ktrdr_engine.authoring.replies import (
+    ComparedNumber,
     Comparison,
     IndicatorPage,
+    Mistake,
     ModelPage,
     ModelRow,
     SavedStrategy,
@@ -21,6 +23,7 @@ from ktrdr_engine.authoring.replies import (
     StrategyText,
 )
 from ktrdr_mcp.failures import bounded, wire_bytes
+from ktrdr_mcp.replies import Call
 from ktrdr_mcp.views import text_of, word
 
 YAML_BYTES = 7_000
@@ -28,20 +31,19 @@ _MISTAKES_BYTES = 1_700
 _MISTAKE_BYTES = 600
 _COMPARISON_BYTES = 7_000  # ten runs whole: of a number cut off nobody would know
 _CELL = 60
-_ROWS = 12
 _SHOWN = 8
-_MODELS = 6
+_TOLD_FIRST = ("total_return", "sharpe_ratio", "max_drawdown", "total_trades", "win_rate", "buy_and_hold_return")
 
 
-def strategies_text(page: StrategyPage, offset: int) -> str:
-    """Return a page of strategies, one a line."""
-    lines = [f"{page.returned} of {page.total} strategies", *map(_strategy_line, page.strategies[:_ROWS])]
-    lines += _hidden(len(page.strategies))
-    more = _more("list_strategies", page.returned, page.total, offset)
+def strategies_text(page: StrategyPage, following: Call | None) -> str:
+    """Return a page of strategies, one a line; `following` reads the next one, if there is one."""
+    lines = [f"{page.returned} of {page.total} strategies", *map(strategy_line, page.strategies)]
+    more = f"{following} shows more; " if following else ""
     return text_of(lines, f"{more}get_strategy(name=...) shows one; save_strategy writes your own.")
 
 
-def _strategy_line(row: StrategyRow) -> str:
+def strategy_line(row: StrategyRow) -> str:
+    """Return a strategy in one line."""
     if row.problem:
         return f"{row.name} ({row.source}): CANNOT BE USED: {bounded(row.problem, 100)}"
     model = f", model {row.newest_model}" if row.newest_model else ""
@@ -49,18 +51,19 @@ def _strategy_line(row: StrategyRow) -> str:
 
 
 def strategy_text(found: StrategyText) -> str:
-    """Return a strategy as it is written; its plain words are in the structured content."""
+    """Return a strategy as it is written, and in plain words."""
     path = f"strategies/{found.name}.yaml"
-    yaml = bounded(found.yaml, YAML_BYTES)
+    earlier = f"Earlier versions: {', '.join(one[:12] for one in found.versions)}\n" if found.versions else ""
     return (
-        f"{found.name} ({found.source}), sha256={found.sha256}, {found.features} features\n{yaml}\n"
+        f"{found.name} ({found.source}), sha256={found.sha256}, {found.features} features\n{found.yaml}\n"
+        f"In plain words: {found.summary}\n{earlier}"
         f"Next: save_strategy(name={found.name!r}, yaml=..., expected_sha256=...) to change a file of yours; "
         f"start_backtest(strategy_config_path={path!r}, ...) to try it."
     )
 
 
-def saved_text(saved: SavedStrategy) -> str:
-    """Return what was written and what it replaced."""
+def saved_text(saved: SavedStrategy, following: Call) -> str:
+    """Return what was written and what it replaced, and what to call next."""
     lines = [f"Saved {saved.strategy_config_path}, sha256={saved.sha256}."]
     if saved.previous_sha256 == saved.sha256:
         lines = [f"{saved.strategy_config_path} is already exactly that, sha256={saved.sha256}."]
@@ -68,8 +71,7 @@ def saved_text(saved: SavedStrategy) -> str:
         lines.append(f"The text it replaced is kept as version {saved.previous_sha256[:12]}.")
     if saved.shadows_shipped:
         lines.append("A shipped strategy has the same name: from now on this one is found instead.")
-    name = saved.strategy_config_path.removeprefix("strategies/").removesuffix(".yaml")
-    return text_of([*lines, saved.summary], f"validate_strategy(name={name!r}) says which models and prices fit it.")
+    return text_of([*lines, saved.summary], f"{following} says which models and prices fit it.")
 
 
 def check_text(check: StrategyCheck, called: str) -> str:
@@ -77,16 +79,25 @@ def check_text(check: StrategyCheck, called: str) -> str:
     return _valid_text(check, called) if check.valid else _invalid_text(check, called)
 
 
-def _invalid_text(check: StrategyCheck, called: str) -> str:
-    lines = [f"NOT VALID: {check.mistakes} mistake{'s' * (check.mistakes != 1)}."]
+def readable_check(check: StrategyCheck) -> StrategyCheck:
+    """Return the check with as many of its mistakes as its text has room for, at least one."""
     room = _MISTAKES_BYTES
+    shown: list[Mistake] = []
     for one in check.errors:
-        line = bounded(f"- {one.sentence}", _MISTAKE_BYTES)
-        if (room := room - wire_bytes(line)) < 0:
+        if (room := room - wire_bytes(_mistake_line(one))) < 0 and shown:
             break
-        lines.append(line)
-    if hidden := check.mistakes - (len(lines) - 1):
-        lines.append(f"- and {hidden} more; `errors` has those that fit a reply")
+        shown.append(one)
+    return check.model_copy(update={"errors": tuple(shown)})
+
+
+def _mistake_line(one: Mistake) -> str:
+    return bounded(f"- {one.sentence}", _MISTAKE_BYTES)
+
+
+def _invalid_text(check: StrategyCheck, called: str) -> str:
+    lines = [f"NOT VALID: {check.mistakes} mistake{'s' * (check.mistakes != 1)}.", *map(_mistake_line, check.errors)]
+    if hidden := check.mistakes - len(check.errors):
+        lines.append(f"- and {hidden} more, told once these are repaired")
     body = "\n".join(lines)
     return f"{body}\nNext: repair {'it' if check.mistakes == 1 else 'them'}, then validate_strategy({called}) again."
 
@@ -106,18 +117,18 @@ def _valid_text(check: StrategyCheck, called: str) -> str:
     return text_of(facts, f"{unsaved}start_training(strategy_config_path='strategies/<name>.yaml', ...).")
 
 
-def models_text(page: ModelPage, offset: int) -> str:
-    """Return a page of models, one a line."""
-    lines = [f"{page.returned} of {page.total} models", *map(_model_line, page.models[:_MODELS])]
-    lines += _hidden(len(page.models), _MODELS)
-    more = _more("list_models", page.returned, page.total, offset)
+def models_text(page: ModelPage, following: Call | None) -> str:
+    """Return a page of models, one a line; `following` reads the next one, if there is one."""
+    lines = [f"{page.returned} of {page.total} models", *map(model_line, page.models)]
+    more = f"{following} shows more; " if following else ""
     return text_of(
         lines,
         f"{more}start_backtest(model_path='models/...', ...) on bars after those read; start_training for more.",
     )
 
 
-def _model_line(row: ModelRow) -> str:
+def model_line(row: ModelRow) -> str:
+    """Return a model in one line."""
     if row.problem:
         return f"{row.name} ({row.source}): CANNOT BE USED: {bounded(row.problem, 100)}"
     ranges = f"train {row.trained_from[:10]}..{row.trained_to[:10]}"
@@ -162,34 +173,38 @@ def _described(spec: dict[str, Any]) -> Iterator[str]:
 
 def comparison_text(found: Comparison) -> str:
     """Return the warnings, then the numbers side by side, the best of each marked, then what differed."""
-    lines = [f"warning: {warning}" for warning in found.warnings]
+    places = {id: f"[{place}]" for place, id in enumerate(found.operation_ids)}
+    lines = [f"warning: {_with_places(warning, places)}" for warning in found.warnings]
     relations = found.model_relations or (None,) * len(found.operation_ids)
     lines += [
-        f"[{place}] {id}" + (f", model {relation}" if relation else "")
-        for place, (id, relation) in enumerate(zip(found.operation_ids, relations, strict=True))
+        f"{place} {id}" + (f", model {relation}" if relation else "")
+        for (id, place), relation in zip(places.items(), relations, strict=True)
     ]
+    # Of a kind that nests its numbers, the outermost say most; the others are in the results of each.
+    outer = [number for number in found.numbers if "." not in number.name] or found.numbers
+    if any(number.best is not None for number in outer):
+        lines.append("* marks the best")
+    lines += map(_number_line, sorted(outer, key=lambda number: number.name not in _TOLD_FIRST))
     differences = found.differences.items()
     lines += [f"{name} differs: {' | '.join(_cell(value) for value in values)}" for name, values in differences]
     if found.same:
         lines.append(", ".join(f"{'same' if same else 'other'} {what}" for what, same in found.same.items()))
-    # Of a kind that nests its numbers, the outermost say most; the others are in the structured content.
-    outer = [number for number in found.numbers if "." not in number.name] or found.numbers
-    if any(number.best is not None for number in outer):
-        lines.append("* marks the best")
-    for number in outer:
-        cells = [f"{word(value)}{'*' * (place == number.best)}" for place, value in enumerate(number.values)]
-        lines.append(f"{number.name}: {' | '.join(cells)}")
     return text_of(lines, "get_operation(operation_id=...) shows one with its notes.", _COMPARISON_BYTES)
+
+
+def _number_line(number: ComparedNumber) -> str:
+    if len(set(map(word, number.values))) == 1:
+        return f"{number.name}: {word(number.values[0])} (all)"
+    cells = [f"{word(value)}{'*' * (place == number.best)}" for place, value in enumerate(number.values)]
+    return f"{number.name}: {' | '.join(cells)}"
+
+
+def _with_places(warning: str, places: Mapping[str, str]) -> str:
+    """Return a warning with the operations it names by their places, which cost less."""
+    for id, place in places.items():
+        warning = warning.replace(id, place)
+    return warning
 
 
 def _cell(value: object) -> str:
     return bounded(word(value), 40)
-
-
-def _hidden(rows: int, shown: int = _ROWS) -> list[str]:
-    return [f"... {rows - shown} more in the structured content"] if rows > shown else []
-
-
-def _more(tool: str, returned: int, total: int, offset: int) -> str:
-    after = offset + returned
-    return f"{tool}(offset={after}) shows more; " if after < total else ""

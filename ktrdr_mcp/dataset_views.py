@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from ktrdr_engine.datasets.models import DatasetPage, DatasetRow
 from ktrdr_mcp.failures import bounded
+from ktrdr_mcp.replies import Call
 from ktrdr_mcp.views import text_of
 
-_ROWS = 14
 
-
-def datasets_text(page: DatasetPage, offset: int) -> str:
-    """Return a page of datasets, one a line."""
-    lines = [f"{page.returned} of {page.total} datasets", *map(_line, page.datasets[:_ROWS])]
-    if page.returned > _ROWS:
-        lines.append(f"... {page.returned - _ROWS} more in the structured content")
-    after = offset + page.returned
-    more = f"list_datasets(offset={after}) shows more; " if after < page.total else ""
+def datasets_text(page: DatasetPage, following: Call | None) -> str:
+    """Return a page of datasets, one a line; `following` reads the next one, if there is one."""
+    lines = [f"{page.returned} of {page.total} datasets", *map(dataset_line, page.datasets)]
+    more = f"{following} shows more; " if following else ""
     return text_of(lines, f"{more}load_data(...) brings others; start_backtest(symbol=..., timeframe=...) runs on one.")
 
 
-def _line(row: DatasetRow) -> str:
+def dataset_line(row: DatasetRow) -> str:
+    """Return a dataset in one line."""
     if row.problem:
         return f"{row.symbol} {row.timeframe}: CANNOT BE USED: {bounded(row.problem, 100)}"
     worst = row.longest_gap

@@ -13,27 +13,34 @@ from pydantic import BaseModel
 
 from ktrdr_engine.operations.models import ErrorInfo, MetricsPage, Operation, OperationPage, OperationSummary
 from ktrdr_mcp.failures import bounded
+from ktrdr_mcp.views import MAX_TEXT_BYTES, metrics_bytes
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-MAX_STRUCTURED_BYTES = 17_500
+MAX_STRUCTURED_BYTES = 17_000
 _ERROR_BYTES = 8_000
 _LINE_BYTES = 400
 _WARNINGS = 5
 
 
-async def fitting_metrics(limit: int, read: Callable[[int], Awaitable[MetricsPage]]) -> MetricsPage:
-    """Return the page of at most `limit` entries that fits; what is left over comes with the next cursor.
+async def fitting_metrics(limit: int, operation_id: str, read: Callable[[int], Awaitable[MetricsPage]]) -> MetricsPage:
+    """Return the page of at most `limit` entries that fits both halves; what is left over comes with the next cursor.
 
     An entry that fits no reply at all counts as dropped.
     """
     page = await read(limit)
-    while (size := _size(page)) > MAX_STRUCTURED_BYTES and limit > 1:
-        limit = max(1, min(limit - 1, limit * MAX_STRUCTURED_BYTES // size))
+    while (excess := _excess(operation_id, page)) > 1 and limit > 1:
+        entries = sum(len(rows) for rows in page.metrics.values())
+        limit = max(1, min(limit - 1, entries - 1, int(entries / excess)))
         page = await read(limit)
-    if size <= MAX_STRUCTURED_BYTES:
+    if _size(page) <= MAX_STRUCTURED_BYTES:
         return page
     return MetricsPage(metrics={}, new_cursor=page.new_cursor, has_more=page.has_more, dropped=page.dropped + 1)
+
+
+def _excess(operation_id: str, page: MetricsPage) -> float:
+    """Return by how much the longer half of a reply is larger than it may be."""
+    return max(_size(page) / MAX_STRUCTURED_BYTES, metrics_bytes(operation_id, page) / MAX_TEXT_BYTES)
 
 
 def fitting_page(page: OperationPage) -> OperationPage:

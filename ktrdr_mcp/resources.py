@@ -17,18 +17,11 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from ktrdr_engine.errors import InvalidRequest, KtrdrError, ModelError, OperationNotFound, StrategyError
 from ktrdr_engine.operations.models import TablePage
+from ktrdr_mcp.addresses import EQUITY, MODEL, REPORT, RESULTS, STRATEGY, TRADES
 
 if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
     from ktrdr_engine.operations.service import OperationsService
-
-OPERATION: Final = "ktrdr://operations/{operation_id}"
-RESULTS: Final = f"{OPERATION}/results"
-TRADES: Final = f"{OPERATION}/trades{{?offset,limit}}"
-EQUITY: Final = f"{OPERATION}/equity{{?offset,limit}}"
-REPORT: Final = f"{OPERATION}/report.html"
-STRATEGY: Final = "ktrdr://strategies/{name}"
-MODEL: Final = "ktrdr://models/{name}"
 
 _JSON: Final = "application/json"
 _MAX_ROWS: Final = 500

@@ -7,10 +7,10 @@ Neighbours: `tools` and `demo` call these; the structured content is the engine'
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, TypeVar
 
-from mcp_types import CallToolResult, TextContent
 from pydantic import BaseModel
 
 from ktrdr_engine.number_format import plain
@@ -20,29 +20,27 @@ from ktrdr_engine.operations.models import (
     OperationPage,
     OperationStatus,
     OperationSummary,
-    OperationType,
 )
 from ktrdr_mcp.failures import NEXT_STEP, bounded, wire_bytes
+from ktrdr_mcp.following import after, waiting
+from ktrdr_mcp.replies import Call
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 MAX_REPLY_BYTES = 20_000
+MAX_TEXT_BYTES = 2_000
 _MAX_BODY_BYTES = 1_600
 _LINE_WIDTH = 110
-_HEAD_ROWS, _TAIL_ROWS = 3, 5
 _MESSAGE_WIDTH = 400
 _ROW_WIDTH = 80
+_CELL_WIDTH = 120
+_WHOLE_MINUTE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:00Z")
 _SUBJECT_WIDTH = 160
-
-
-def reply(text: str, model: BaseModel) -> CallToolResult:
-    """Return the reply of a tool: one text block, and the model as structured content."""
-    return CallToolResult(
-        content=[TextContent(type="text", text=text)], structured_content=model.model_dump(mode="json")
-    )
 
 
 def operation_text(operation: Operation) -> str:
     """Return an operation as text: state, context, results or error, notes, the next step."""
-    return text_of(_operation_lines(operation), _next_step(operation))
+    return text_of(_operation_lines(operation), after(operation).words)
 
 
 def cancelled_text(operation: Operation) -> str:
@@ -52,47 +50,73 @@ def cancelled_text(operation: Operation) -> str:
         OperationStatus.CANCELLING: "is stopping",
     }.get(operation.status, f"had already ended {operation.status}: nothing was cancelled")
     first = f"{operation.operation_id} {done}."
-    return text_of([first, *_operation_lines(operation)], _next_step(operation))
+    return text_of([first, *_operation_lines(operation)], after(operation).words)
 
 
 def metrics_text(operation_id: str, page: MetricsPage) -> str:
     """Return a page of metrics as small tables, one a bucket, and where to read on."""
+    way_on = _reads_on(operation_id, page)
+    return f"{bounded(_tables(page), MAX_TEXT_BYTES - wire_bytes(way_on))}{way_on}"
+
+
+def metrics_bytes(operation_id: str, page: MetricsPage) -> int:
+    """Return how long the text of a page of metrics would have to be to hold all of it."""
+    return wire_bytes(_tables(page) + _reads_on(operation_id, page))
+
+
+def _tables(page: MetricsPage) -> str:
     rows = sum(len(bucket) for bucket in page.metrics.values())
-    way_on = f"get_metrics(operation_id={operation_id!r}, cursor={page.new_cursor})"
-    return text_of(
-        [
-            f"{rows} entries, new_cursor={page.new_cursor}, has_more={word(page.has_more)}, dropped={page.dropped}",
-            *(line for name, bucket in page.metrics.items() if bucket for line in _bucket_lines(name, bucket)),
-        ],
-        f"{way_on} reads on from here." if page.has_more else f"{way_on} later, for what is new by then.",
-    )
+    head = f"{rows} entries, new_cursor={page.new_cursor}, has_more={word(page.has_more)}, dropped={page.dropped}"
+    tables = (line for name, bucket in page.metrics.items() if bucket for line in _bucket_lines(name, bucket))
+    return "\n".join([head, *tables])
 
 
-def operations_text(page: OperationPage, offset: int) -> str:
-    """Return a page of operations as lines, newest first, and how to see the others."""
+def _reads_on(operation_id: str, page: MetricsPage) -> str:
+    more = Call.of("get_metrics", operation_id=operation_id, cursor=page.new_cursor)
+    if page.has_more:
+        return f"{NEXT_STEP}{more} reads on from here."
+    return f"{NEXT_STEP}{waiting(operation_id)} shows where it stands; {more} later, for what is new by then."
+
+
+def operations_text(page: OperationPage, following: Call | None) -> str:
+    """Return a page of operations as lines, newest first, and how to see the others.
+
+    Args:
+        page: The rows.
+        following: The call that reads the next page; None: this is the last.
+    """
     if not page.operations:
         return text_of([f"No operations here (total {page.total})."], "start_backtest starts one.")
-    after = offset + page.returned
-    more = f"list_operations(offset={after}) shows older ones; " if after < page.total else ""
+    more = f"{following} shows older ones; " if following else ""
     return text_of(
-        [f"{page.returned} of {page.total} operations, newest first", *map(_operation_row, page.operations)],
+        [f"{page.returned} of {page.total} operations, newest first", *map(operation_line, page.operations)],
         f"{more}get_operation(operation_id=...) shows one.",
     )
 
 
-def readable_page(page: OperationPage) -> OperationPage:
-    """Return the page with as many rows as its text has room for, at least one; `returned` counts them."""
+def readable(page: ModelT, field: str, line: Callable[[Any], str]) -> ModelT:
+    """Return the page with as many rows as its text has room for, at least one; its `returned` counts them.
+
+    Args:
+        page: A page of a list.
+        field: The name of its rows.
+        line: What writes a row as a line.
+    """
     room = _MAX_BODY_BYTES - wire_bytes("500 of 1000000000 operations, newest first\n")
-    shown: list[OperationSummary] = []
-    for row in page.operations:
-        room -= wire_bytes(f"{_operation_row(row)}\n")
+    rows = getattr(page, field)
+    shown: list[Any] = []
+    for row in rows:
+        room -= wire_bytes(f"{line(row)}\n")
         if room < 0 and shown:
             break
         shown.append(row)
-    return page.model_copy(update={"operations": tuple(shown), "returned": len(shown)})
+    if len(shown) == len(rows):
+        return page
+    return page.model_copy(update={field: tuple(shown), "returned": len(shown)})
 
 
-def _operation_row(row: OperationSummary) -> str:
+def operation_line(row: OperationSummary) -> str:
+    """Return an operation of a list in one line."""
     far = "" if row.status.is_final else f" {row.percentage:.0f} %"
     outcome = bounded(row.headline or row.message, _ROW_WIDTH)
     return "  ".join(
@@ -123,73 +147,6 @@ def _headline(operation: Operation) -> str:
     return f"{state}. {bounded(progress.message, _MESSAGE_WIDTH)}" if progress.message else state
 
 
-def _next_step(operation: Operation) -> str:
-    this = f"operation_id={operation.operation_id!r}"
-    if operation.status is OperationStatus.CANCELLING:
-        return f"get_operation({this}, wait_seconds=20) waits until it has stopped."
-    if not operation.status.is_final:
-        return (
-            f"get_operation({this}, wait_seconds=20) waits for the end; "
-            f"get_metrics({this}) shows the run so far; cancel({this}) stops it."
-        )
-    if operation.status is OperationStatus.FAILED:
-        return f"{_start(operation)} again once the cause is repaired; list_operations shows the others."
-    if operation.results:
-        return _AFTER_RESULTS.get(operation.operation_type, _after_any)(operation)
-    return f"{_start(operation)} again if it is still wanted; list_operations shows the others."
-
-
-def _start(operation: Operation) -> str:
-    tool = _STARTS.get(operation.operation_type)
-    return f"{tool}(...)" if tool else "start it"
-
-
-def _after_any(operation: Operation) -> str:
-    this = f"operation_id={operation.operation_id!r}"
-    return f"get_metrics({this}) for the history; resource ktrdr://operations/{operation.operation_id}/results for all."
-
-
-def _after_backtest(operation: Operation) -> str:
-    this = f"operation_id={operation.operation_id!r}"
-    resource = f"ktrdr://operations/{operation.operation_id}/trades"
-    return (
-        f"plot_operation({this}) draws it; get_metrics({this}) for the history; resource {resource} for the trades, "
-        "also /equity, /results and /report.html."
-    )
-
-
-def _after_training(operation: Operation) -> str:
-    told = {**operation.metadata, **(operation.results or {})}
-    given = ", ".join(f"{name}={told.get(name)!r}" for name in ("strategy_config_path", "model_path"))
-    return (
-        f"start_backtest({given}, ...) tries the model on bars after {told.get('end_date')}; "
-        f"get_metrics(operation_id={operation.operation_id!r}) shows the epochs."
-    )
-
-
-def _after_load(operation: Operation) -> str:
-    told = operation.results or {}
-    if told.get("partial"):
-        return "load_data(...) with the same arguments goes on from there; list_datasets() shows what there is."
-    given = ", ".join(f"{name}={told.get(name)!r}" for name in ("symbol", "timeframe"))
-    return f"start_backtest({given}, ...) or start_training(...) on these bars; list_datasets() shows all there are."
-
-
-_AFTER_RESULTS: Final[dict[OperationType, Callable[[Operation], str]]] = {
-    OperationType.BACKTESTING: _after_backtest,
-    OperationType.TRAINING: _after_training,
-    OperationType.DATA_LOADING: _after_load,
-}
-"""What to call next when there are results, by what was done."""
-
-_STARTS: Final = {
-    OperationType.BACKTESTING: "start_backtest",
-    OperationType.TRAINING: "start_training",
-    OperationType.DATA_LOADING: "load_data",
-}
-"""The tool that starts each kind; everything else here knows no kind."""
-
-
 def _results_lines(results: Mapping[str, Any]) -> Iterator[str]:
     if results.get("partial"):
         yield "Partial results, up to where it was stopped:"
@@ -213,18 +170,15 @@ def _pairs_lines(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _bucket_lines(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    columns = list(rows[0])
-    yield f"{name} ({len(rows)}): {' | '.join(columns)}"
-    if len(rows) <= _HEAD_ROWS + _TAIL_ROWS:
-        yield from _table_rows(rows, columns)
-        return
-    yield from _table_rows(rows[:_HEAD_ROWS], columns)
-    yield f"... {len(rows) - _HEAD_ROWS - _TAIL_ROWS} rows between, in the structured content"
-    yield from _table_rows(rows[-_TAIL_ROWS:], columns)
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    yield f"{name} ({len(rows)}): {'|'.join(columns)}"
+    yield from ("|".join(_cell(row.get(column)) for column in columns) for row in rows)
 
 
-def _table_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:
-    yield from (" | ".join(word(row.get(column)) for column in columns) for row in rows)
+def _cell(value: object) -> str:
+    """Return a value of a table; of a time without seconds only what says something."""
+    text = bounded(word(value), _CELL_WIDTH)
+    return text.replace(":00Z", "Z") if _WHOLE_MINUTE.fullmatch(text) else text
 
 
 def _is_nested(value: object) -> bool:

@@ -74,7 +74,7 @@ class Library:
         return _reply(
             f"Deleted {kind} {found.name}; it is in the trash.{after}",
             [entry] if entry else [],
-            f"{_call('restore', kind, found.name)} brings it back.",
+            _call("restore", kind, found.name),
         )
 
     def restore(self, kind: Kind, name: str, entry: str | None = None) -> LibraryReply:
@@ -96,7 +96,7 @@ class Library:
                 what = f"{kind} {found.name} of {wanted.when} ({wanted.why})"
                 replaced = self._trash.restore(wanted, replacing=found.own)
         after = " What was in place is in the trash." if replaced else ""
-        undo = f"{_call('restore', kind, found.name)} undoes this." if replaced else f"{_call('list')} shows the rest."
+        undo = _call("restore", kind, found.name) if replaced else _call("list")
         return _reply(f"Restored {what}.{after}", [replaced] if replaced else [], undo)
 
     def entries(self, kind: Kind | None = None, name: str | None = None, limit: int = 14) -> LibraryReply:
@@ -104,9 +104,7 @@ class Library:
         listed = self._named(kind, name).name if kind and name else name
         found = self._trash.entries(kind, listed)
         count = f"{len(found)} entr{'y' if len(found) == 1 else 'ies'} in the trash"
-        way_on = ""
-        if found:
-            way_on = f"{_call('restore', found[0].kind, found[0].name)} brings the latest back; entry=... an older one."
+        way_on = _call("restore", found[0].kind, found[0].name) if found else {}
         return _reply(count, found[:limit], way_on, total=len(found))
 
     def empty(self) -> int:
@@ -161,7 +159,7 @@ class Library:
                 known = [entry.id for entry in entries]
                 raise InvalidRequest(
                     f"entry={id!r}: the trash has no such entry of {found.kind} {found.name}."
-                    f"{did_you_mean(id, known) if known else ''} {_call('list')} shows all.",
+                    f"{did_you_mean(id, known) if known else ''} manage_library(action='list') shows all.",
                     details={"field": "entry", "value": id, "known": known},
                 )
             return matching[0]
@@ -219,13 +217,15 @@ def _dataset_of(name: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
-def _reply(message: str, entries: list[TrashEntry], way_on: str, *, total: int | None = None) -> LibraryReply:
+def _reply(
+    message: str, entries: list[TrashEntry], way_on: dict[str, str], *, total: int | None = None
+) -> LibraryReply:
     rows = tuple(TrashRow(id=one.id, kind=one.kind, name=one.name, when=one.when, why=one.why) for one in entries)
     return LibraryReply(
         message=message, entries=rows, total=len(rows) if total is None else total, returned=len(rows), next=way_on
     )
 
 
-def _call(action: str, kind: str | None = None, name: str | None = None) -> str:
+def _call(action: str, kind: str | None = None, name: str | None = None) -> dict[str, str]:
     arguments = {"action": action, "kind": kind, "name": name}
-    return f"manage_library({', '.join(f'{key}={value!r}' for key, value in arguments.items() if value is not None)})"
+    return {key: value for key, value in arguments.items() if value is not None}

@@ -65,13 +65,16 @@ class TrashRow(_Frozen):
 
 
 class LibraryReply(_Frozen):
-    """What was done; `entries` are those made by it, or those listed. `next` is the call to make."""
+    """What was done; `entries` are those made by it, or those listed.
+
+    `next` is what to ask for next, as arguments: how to undo it, if that can be done.
+    """
 
     message: str
     entries: tuple[TrashRow, ...]
     total: int
     returned: int
-    next: str
+    next: dict[str, Any]
 
 
 class Mistake(_Frozen):

@@ -20,7 +20,7 @@ class Chart(NamedTuple):
     """A picture and what it shows.
 
     Attributes:
-        png: At most 200 KB.
+        png: In 256 colours, at most 200 KB.
         text: The same in words, its alternative text.
         kinds: What else can be shown of the operation, this one included.
     """

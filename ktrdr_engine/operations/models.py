@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from ktrdr_engine.errors import EngineError, OperationNotFound
+from ktrdr_engine.errors import EngineError
 
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _ID_PATTERN = re.compile(r"op_[a-z_]+_[0-9]{8}_[a-z0-9]{10}")
@@ -223,19 +223,9 @@ def new_operation_id(kind_word: str, now: datetime) -> str:
     return f"op_{kind_word}_{now:%Y%m%d}_" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
 
 
-def checked_operation_id(operation_id: str) -> str:
-    """Return the id if it has the form of one; ids become parts of paths.
-
-    Raises:
-        OperationNotFound: It has not.
-    """
-    if not _ID_PATTERN.fullmatch(operation_id):
-        raise OperationNotFound(
-            f"No operation {operation_id[:80]!r}: an id looks like 'op_backtest_20250103_k3v9x2m7qa'. "
-            "List the operations to see what exists.",
-            details={"operation_id": operation_id[:80]},
-        )
-    return operation_id
+def is_operation_id(text: str) -> bool:
+    """Return whether a text has the form of an id; ids become parts of paths."""
+    return bool(_ID_PATTERN.fullmatch(text))
 
 
 def to_json(value: object, *, what: str = "results") -> str:

@@ -39,7 +39,7 @@ from ktrdr_engine.operations.models import (
     NumberedPage,
     Operation,
     TablePage,
-    checked_operation_id,
+    is_operation_id,
 )
 from ktrdr_engine.operations.tables import MAX_OFFSET
 from ktrdr_engine.operations.wire import API, ErrorReply, HealthReply, StartedReply
@@ -179,10 +179,9 @@ class OperationServiceProxy:
         """
         call = _Call("POST", path, body=body, headers={"Idempotency-Key": idempotency_key})
         reply = await self._ask(call, StartedReply, self._lanes.starts, self._start_seconds)
-        try:
-            return checked_operation_id(reply.operation_id)
-        except OperationNotFound as error:
-            raise self._noted(self._defect(f"gave out an id that is none: {reply.operation_id[:80]!r}")) from error
+        if not is_operation_id(reply.operation_id):
+            raise self._noted(self._defect(f"gave out an id that is none: {reply.operation_id[:80]!r}"))
+        return reply.operation_id
 
     async def get_operation(self, operation_id: str, force_refresh: bool = False, wait_seconds: float = 0) -> Operation:
         """Return the worker's view, after a wait for the end if so asked.

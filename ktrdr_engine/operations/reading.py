@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ktrdr_engine.errors import InvalidRequest, OperationConflict, OperationNotFound
+from ktrdr_engine.errors import InvalidRequest, OperationConflict, OperationNotFound, nearest
 from ktrdr_engine.operations.archive import Archive, Query, Stored
 from ktrdr_engine.operations.endings import INTERRUPTED
 from ktrdr_engine.operations.following import Following
@@ -19,12 +19,15 @@ from ktrdr_engine.operations.models import (
     OperationType,
     Table,
     TablePage,
-    checked_operation_id,
+    is_operation_id,
 )
 from ktrdr_engine.operations.records import Records
 from ktrdr_engine.operations.tables import table_page
 from ktrdr_engine.operations.transitions import Transitions
 
+_LATEST = 5
+_ID_SHOWN = 80
+_NEARLY_THE_SAME = 0.9
 _ELSEWHERE = "Runs in another process: its progress is not visible here."
 
 
@@ -49,30 +52,32 @@ class Reading:
         """Return an operation that has no record here.
 
         Raises:
-            OperationNotFound: There is none.
+            OperationNotFound: There is none; the latest are named.
         """
-        checked_operation_id(operation_id)
-        return self.shown(operation_id, await self._transitions.stored(self._archive.load, operation_id))
+        if not is_operation_id(operation_id):
+            raise await self._missing(operation_id)
+        return await self._shown(operation_id, await self._transitions.stored(self._archive.load, operation_id))
 
     async def request_cancel(self, operation_id: str, reason: str | None) -> Operation:
         """Ask the process that runs an operation to stop it; return what is known then.
 
         Raises:
-            OperationNotFound: There is none.
+            OperationNotFound: There is none; the latest are named.
             StorageError: The wish cannot be recorded.
         """
-        checked_operation_id(operation_id)
+        if not is_operation_id(operation_id):
+            raise await self._missing(operation_id)
         stored = await self._transitions.stored(self._archive.request_cancel, operation_id, reason)
-        return self.shown(operation_id, stored)
+        return await self._shown(operation_id, stored)
 
-    def shown(self, operation_id: str, stored: Stored | None) -> Operation:
+    async def _shown(self, operation_id: str, stored: Stored | None) -> Operation:
         """Return a stored operation as clients see it here; keep a finished one at hand.
 
         Raises:
             OperationNotFound: There is none.
         """
         if stored is None:
-            raise not_found(operation_id)
+            raise await self._missing(operation_id)
         operation = stored.operation
         if stored.is_foreign:
             progress = operation.progress.model_copy(update={"message": _ELSEWHERE})
@@ -80,6 +85,11 @@ class Reading:
         if operation.status.is_final:
             self._records.remember(operation)
         return operation
+
+    async def _missing(self, operation_id: str) -> OperationNotFound:
+        """Return the error for an id that is not stored, with the ids that were probably meant."""
+        latest = await self.page(Query(None, None, limit=_LATEST, offset=0))
+        return not_found(operation_id, [row.operation_id for row in latest.operations])
 
     async def page(self, query: Query) -> OperationPage:
         """Return a list, newest first.
@@ -163,9 +173,23 @@ def _no_table(operation: Operation, name: str) -> OperationConflict:
     )
 
 
-def not_found(operation_id: str) -> OperationNotFound:
-    """Return the error for an id that nothing is known about."""
+def not_found(operation_id: str, latest: Sequence[str] | None = None) -> OperationNotFound:
+    """Return the error for an id that nothing is known about.
+
+    Args:
+        operation_id: The id.
+        latest: Those of the latest operations, newest first; None: not looked up.
+    """
+    short = operation_id[:_ID_SHOWN]
+    form = "" if is_operation_id(operation_id) else ": an id looks like 'op_backtest_20250103_k3v9x2m7qa'"
+    # All ids of a kind and a day begin alike, so only what is nearly the same was meant.
+    if meant := nearest(short, latest or (), limit=1, cutoff=_NEARLY_THE_SAME):
+        hint = f" Did you mean {meant[0]!r}?"
+    elif latest is None:
+        hint = " List the operations to see what exists."
+    else:
+        hint = f" The latest are {', '.join(latest)}." if latest else " There are no operations yet."
     return OperationNotFound(
-        f"No operation {operation_id!r}. List the operations to see what exists.",
-        details={"operation_id": operation_id},
+        f"No operation {short!r}{form}.{hint}",
+        details={"operation_id": short, **({"latest": list(latest)} if latest else {})},
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import anyio.to_thread
 from mcp_types import CallToolResult, ImageContent, TextContent, ToolAnnotations
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ktrdr_engine.charts.kinds import ChartKind
 from ktrdr_engine.charts.theme import ThemeName
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
 
 
-class ChartReply(BaseModel):
-    """Which chart it is, and which others the same operation can show."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: str
-    kinds: tuple[str, ...]
-
-
 def chart_tools(application: Application) -> list[StrictTool]:
     """Return the tool over the operations and prices of `application`."""
 
@@ -37,12 +28,12 @@ def chart_tools(application: Application) -> list[StrictTool]:
             ChartKind, Field(description="training is for trainings, the others for backtests")
         ] = "overview",
         theme: Annotated[ThemeName, Field(description="Ground of the picture")] = "dark",
-    ) -> Annotated[CallToolResult, ChartReply]:
+    ) -> CallToolResult:
         """Draws a chart of an operation as a PNG image, also while it runs, and says the same in words.
 
         Use it to show a person price, trades, equity and drawdown (overview), monthly returns, the distribution of
         trades, or the curves of a training.
-        Call `plot_operation` again with another `kind` out of `kinds`, or `get_metrics` for the numbers.
+        Call `plot_operation` again with another kind, or `get_metrics` for the numbers.
         """
         from ktrdr_engine.charts.drawing import draw
         from ktrdr_engine.charts.gathering import gather
@@ -66,8 +57,8 @@ def chart_tools(application: Application) -> list[StrictTool]:
 def _reply(operation_id: str, kind: ChartKind, chart: Chart) -> CallToolResult:
     image = ImageContent(type="image", data=base64.b64encode(chart.png).decode(), mime_type="image/png")
     text = TextContent(type="text", text=f"{chart.text}\n{_next(operation_id, kind, chart)}")
-    reply = ChartReply(kind=kind, kinds=chart.kinds)
-    return CallToolResult(content=[image, text], structured_content=reply.model_dump(mode="json"))
+    # No structured half: hosts that show a model that one alone would drop the picture.
+    return CallToolResult(content=[image, text])
 
 
 def _next(operation_id: str, kind: ChartKind, chart: Chart) -> str:

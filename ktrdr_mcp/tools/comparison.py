@@ -8,11 +8,12 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from ktrdr_engine.authoring.replies import Comparison
+from ktrdr_mcp.addresses import RESULTS
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.authoring_views import comparison_text
 from ktrdr_mcp.fitting import fitting_rows
+from ktrdr_mcp.replies import Call, reply
 from ktrdr_mcp.tools.reading import EXAMPLE_ID, READ_ONLY, OperationId
-from ktrdr_mcp.views import reply
 
 if TYPE_CHECKING:
     from ktrdr_engine.operations.service import OperationsService
@@ -36,7 +37,8 @@ def comparison_tools(operations: OperationsService) -> list[StrictTool]:
         check_ids(operation_ids)
         compared = [await operations.get_operation(operation_id) for operation_id in operation_ids]
         found = fitting_rows(compare(compared, await stored_backtests(operations, compared)), "numbers")
-        return reply(comparison_text(found), found)
+        following = Call.of("get_operation", operation_id=operation_ids[0])
+        return reply(comparison_text(found), found, following, (RESULTS,))
 
     return [
         StrictTool.declare(

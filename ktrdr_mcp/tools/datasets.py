@@ -24,11 +24,11 @@ from ktrdr_engine.fields import TimeframeName
 from ktrdr_engine.operations.wire import StartedReply
 from ktrdr_mcp.apps.operation import SHOWN_IN_APP
 from ktrdr_mcp.arguments import StrictTool
-from ktrdr_mcp.dataset_views import datasets_text
-from ktrdr_mcp.fitting import fitting_rows
-from ktrdr_mcp.tools.reading import READ_ONLY, ListLimit, Offset, in_thread
+from ktrdr_mcp.dataset_views import dataset_line, datasets_text
+from ktrdr_mcp.replies import Call, reply
+from ktrdr_mcp.tools.reading import READ_ONLY, ListLimit, Offset, in_thread, next_page
 from ktrdr_mcp.tools.starting import IdempotencyKey, started
-from ktrdr_mcp.views import reply
+from ktrdr_mcp.views import readable
 
 if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
@@ -95,8 +95,11 @@ def _list_datasets(application: Application) -> StrictTool:
         from ktrdr_engine.datasets.listing import dataset_page
 
         page = await in_thread(lambda: dataset_page(application.bars, limit, offset))
-        page = fitting_rows(page, "datasets")
-        return reply(datasets_text(page, offset), page)
+        page = readable(page, "datasets", dataset_line)
+        more = next_page("list_datasets", offset + page.returned, page.total, limit=limit)
+        usable = [row for row in page.datasets if not row.problem]
+        first = [Call.of("start_backtest", symbol=row.symbol, timeframe=row.timeframe) for row in usable[:1]]
+        return reply(datasets_text(page, more), page, more or next(iter(first), Call.of("load_data")))
 
     return StrictTool.declare(
         list_datasets, title="List datasets", example="list_datasets(limit=20)", annotations=READ_ONLY

@@ -10,8 +10,8 @@ from pydantic import Field
 from ktrdr_engine.authoring.replies import IndicatorPage
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.authoring_views import indicators_text
+from ktrdr_mcp.replies import Call, reply
 from ktrdr_mcp.tools.reading import READ_ONLY, in_thread
-from ktrdr_mcp.views import reply
 
 Type = Annotated[
     str | None,
@@ -31,7 +31,9 @@ def indicator_tools() -> list[StrictTool]:
         from ktrdr_engine.authoring.indicators import describe_indicators as describe
 
         page = await in_thread(lambda: describe(name))
-        return reply(indicators_text(page), page)
+        one = len(page.indicators) + len(page.memberships) == 1
+        following = Call.of("validate_strategy") if one else Call.of("describe_indicators", name="rsi")
+        return reply(indicators_text(page), page, following)
 
     return [
         StrictTool.declare(

@@ -11,10 +11,10 @@ from ktrdr_engine.authoring.replies import LibraryReply
 from ktrdr_engine.errors import InvalidRequest
 from ktrdr_engine.trash import Kind
 from ktrdr_mcp.arguments import StrictTool
-from ktrdr_mcp.fitting import fitting_rows
-from ktrdr_mcp.library_views import library_text
+from ktrdr_mcp.library_views import entry_line, library_text
+from ktrdr_mcp.replies import Call, reply
 from ktrdr_mcp.tools.reading import in_thread
-from ktrdr_mcp.views import reply
+from ktrdr_mcp.views import readable
 
 if TYPE_CHECKING:
     from ktrdr_engine.composition import Application
@@ -51,8 +51,9 @@ def library_tools(application: Application) -> list[StrictTool]:
                 done = await in_thread(lambda: application.library.delete(whose, called))
             else:
                 done = await in_thread(lambda: application.library.restore(whose, called, entry))
-        fitted = fitting_rows(done, "entries")
-        return reply(library_text(fitted), fitted)
+        fitted = readable(done, "entries", entry_line)
+        way_on = Call.of("manage_library", **fitted.next) if fitted.next else None
+        return reply(library_text(fitted, way_on), fitted, way_on or Call.of("list_strategies"))
 
     # What it deletes can be restored; a host may ask all the same.
     annotations = ToolAnnotations(

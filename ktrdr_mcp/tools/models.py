@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from mcp_types import CallToolResult
 
 from ktrdr_engine.authoring.replies import ModelPage
+from ktrdr_mcp.addresses import MODEL
 from ktrdr_mcp.arguments import StrictTool
-from ktrdr_mcp.authoring_views import models_text
-from ktrdr_mcp.fitting import fitting_rows
-from ktrdr_mcp.tools.reading import READ_ONLY, ListLimit, Offset, in_thread
-from ktrdr_mcp.views import reply
+from ktrdr_mcp.authoring_views import model_line, models_text
+from ktrdr_mcp.replies import Call, reply
+from ktrdr_mcp.tools.reading import READ_ONLY, ListLimit, Offset, in_thread, next_page
+from ktrdr_mcp.views import readable
 
 if TYPE_CHECKING:
     from ktrdr_engine.authoring.shelves import Shelves
@@ -29,8 +30,12 @@ def model_tools(shelves: Callable[[], Shelves]) -> list[StrictTool]:
         """
         from ktrdr_engine.authoring.models import model_page
 
-        page = fitting_rows(await in_thread(lambda: model_page(shelves(), limit, offset)), "models")
-        return reply(models_text(page, offset), page)
+        page = readable(await in_thread(lambda: model_page(shelves(), limit, offset)), "models", model_line)
+        more = next_page("list_models", offset + page.returned, page.total, limit=limit)
+        usable = [row for row in page.models if not row.problem]
+        first = [Call.of("start_backtest", model_path=f"models/{row.name}") for row in usable[:1]]
+        following = more or next(iter(first), Call.of("start_training"))
+        return reply(models_text(page, more), page, following, (MODEL,))
 
     return [
         StrictTool.declare(list_models, title="List models", example="list_models(limit=20)", annotations=READ_ONLY)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import BeforeValidator, Field
 
-from ktrdr_engine.operations.models import MetricsPage, Operation, OperationPage, OperationStatus, OperationType
+from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType
 from ktrdr_engine.operations.requests import refuse_booleans
+from ktrdr_mcp.addresses import RESULTS
 from ktrdr_mcp.apps.operation import SHOWN_IN_APP
 from ktrdr_mcp.arguments import StrictTool
 from ktrdr_mcp.fitting import fitting_metrics, fitting_operation, fitting_page
-from ktrdr_mcp.tools.reading import EXAMPLE_ID, READ_ONLY, ListLimit, Offset, OperationId
-from ktrdr_mcp.views import cancelled_text, metrics_text, operation_text, operations_text, readable_page, reply
+from ktrdr_mcp.following import after, resources_of, waiting
+from ktrdr_mcp.replies import Call, MetricsReply, OperationListReply, OperationReply, reply
+from ktrdr_mcp.tools.reading import EXAMPLE_ID, READ_ONLY, ListLimit, Offset, OperationId, next_page
+from ktrdr_mcp.views import cancelled_text, metrics_text, operation_line, operation_text, operations_text, readable
 
 if TYPE_CHECKING:
     from ktrdr_engine.operations.service import OperationsService
 
 _PROGRESS_SECONDS = 2.0
+MOST_SECONDS: Final = 25
 
 StatusName = Literal["PENDING", "RUNNING", "CANCELLING", "COMPLETED", "FAILED", "CANCELLED"]
 TypeName = Literal["BACKTESTING", "TRAINING", "DATA_LOADING"]
@@ -27,7 +31,13 @@ TypeName = Literal["BACKTESTING", "TRAINING", "DATA_LOADING"]
 Refresh = Annotated[bool, Field(description="True: look now, even if the last look is less than a second old")]
 WaitSeconds = Annotated[
     float,
-    Field(ge=0, le=25, allow_inf_nan=False, description="Seconds to wait for its end; 0 answers at once"),
+    Field(
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds to wait for its end; 0 answers at once",
+        # Longer waits are cut, not refused: clients end a call that takes longer.
+        json_schema_extra={"maximum": MOST_SECONDS},
+    ),
     BeforeValidator(refuse_booleans),
 ]
 Cursor = Annotated[
@@ -49,7 +59,7 @@ def operations_tools(operations: OperationsService) -> list[StrictTool]:
 def _get_operation(operations: OperationsService) -> StrictTool:
     async def get_operation(
         operation_id: OperationId, ctx: Context, force_refresh: Refresh = False, wait_seconds: WaitSeconds = 0
-    ) -> Annotated[CallToolResult, Operation]:
+    ) -> Annotated[CallToolResult, OperationReply]:
         """Returns the `status`, the `progress` and, once COMPLETED, the `results` of an operation.
 
         Use it after a start tool; with `wait_seconds` it answers as soon as the operation ends, so there is no need
@@ -57,8 +67,11 @@ def _get_operation(operations: OperationsService) -> StrictTool:
         Call `get_metrics` next for the history and the trades, or `cancel` to stop it.
         """
         waits = _Waits(operations, operation_id, ctx)
-        operation = await waits.until_over(wait_seconds, force_refresh=force_refresh)
-        return reply(operation_text(operation), fitting_operation(operation))
+        operation = await waits.until_over(min(wait_seconds, MOST_SECONDS), force_refresh=force_refresh)
+        if wait_seconds > MOST_SECONDS:
+            said = f"wait_seconds={wait_seconds:g} was taken as {MOST_SECONDS}: call again to wait longer."
+            operation = operation.model_copy(update={"warnings": (said, *operation.warnings)})
+        return _reply(operation_text(operation), operation)
 
     return StrictTool.declare(
         get_operation,
@@ -67,6 +80,10 @@ def _get_operation(operations: OperationsService) -> StrictTool:
         annotations=READ_ONLY,
         meta=SHOWN_IN_APP,
     )
+
+
+def _reply(text: str, operation: Operation) -> CallToolResult:
+    return reply(text, OperationReply.of(fitting_operation(operation)), after(operation).call, resources_of(operation))
 
 
 class _Waits:
@@ -106,7 +123,7 @@ class _Waits:
 def _get_metrics(operations: OperationsService) -> StrictTool:
     async def get_metrics(
         operation_id: OperationId, cursor: Cursor = 0, limit: MetricsLimit = 50
-    ) -> Annotated[CallToolResult, MetricsPage]:
+    ) -> Annotated[CallToolResult, MetricsReply]:
         """Returns the next page of an operation's history: `metrics` by bucket, `new_cursor`, `has_more`, `dropped`.
 
         Use it to watch a running backtest (bars, trades) or to read the history of a finished one, also after a
@@ -114,9 +131,14 @@ def _get_metrics(operations: OperationsService) -> StrictTool:
         Call it again with `cursor` set to `new_cursor` while `has_more` is true.
         """
         page = await fitting_metrics(
-            limit, lambda fewer: operations.get_operation_metrics(operation_id, cursor=cursor, limit=fewer)
+            limit,
+            operation_id,
+            lambda fewer: operations.get_operation_metrics(operation_id, cursor=cursor, limit=fewer),
         )
-        return reply(metrics_text(operation_id, page), page)
+        more = Call.of("get_metrics", operation_id=operation_id, cursor=page.new_cursor, limit=limit)
+        following = more if page.has_more else waiting(operation_id)
+        results = RESULTS.format(operation_id=operation_id)
+        return reply(metrics_text(operation_id, page), MetricsReply.of(page), following, (results,))
 
     return StrictTool.declare(
         get_metrics,
@@ -127,14 +149,14 @@ def _get_metrics(operations: OperationsService) -> StrictTool:
 
 
 def _cancel(operations: OperationsService) -> StrictTool:
-    async def cancel(operation_id: OperationId, reason: Reason = None) -> Annotated[CallToolResult, Operation]:
+    async def cancel(operation_id: OperationId, reason: Reason = None) -> Annotated[CallToolResult, OperationReply]:
         """Stops an operation that waits or runs; one that has ended stays as it is.
 
         Use it when its result is not wanted any more; what was computed so far is kept in `results`, marked partial.
         Call `get_operation` next if the `status` is still CANCELLING.
         """
         operation = await operations.cancel_operation(operation_id, reason=reason)
-        return reply(cancelled_text(operation), fitting_operation(operation))
+        return _reply(cancelled_text(operation), operation)
 
     return StrictTool.declare(
         cancel,
@@ -152,7 +174,7 @@ def _list_operations(operations: OperationsService) -> StrictTool:
         operation_type: Annotated[TypeName | None, Field(description="Show only these")] = None,
         limit: ListLimit = 20,
         offset: Offset = 0,
-    ) -> Annotated[CallToolResult, OperationPage]:
+    ) -> Annotated[CallToolResult, OperationListReply]:
         """Lists `operations`, newest first, with what each is `about`, and `total` and `returned`.
 
         Use it to find an `operation_id` again or to see what runs.
@@ -164,8 +186,12 @@ def _list_operations(operations: OperationsService) -> StrictTool:
             limit=limit,
             offset=offset,
         )
-        page = readable_page(fitting_page(page))
-        return reply(operations_text(page, offset), page)
+        page = readable(fitting_page(page), "operations", operation_line)
+        asked = {"status": status, "operation_type": operation_type, "limit": limit}
+        more = next_page("list_operations", offset + page.returned, page.total, **asked)
+        shown = [Call.of("get_operation", operation_id=row.operation_id) for row in page.operations]
+        following = more or next(iter(shown), Call.of("start_backtest"))
+        return reply(operations_text(page, more), page, following, (RESULTS,))
 
     return StrictTool.declare(
         list_operations,

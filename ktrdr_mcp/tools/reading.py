@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import anyio.to_thread
 from mcp_types import ToolAnnotations
 from pydantic import BeforeValidator, Field
 
 from ktrdr_engine.operations.requests import refuse_booleans
+from ktrdr_mcp.replies import Call
 
 ResultT = TypeVar("ResultT")
 
@@ -23,6 +24,11 @@ OperationId = Annotated[
 ]
 ListLimit = Annotated[int, Field(ge=1, le=100, description="Most rows in one reply"), BeforeValidator(refuse_booleans)]
 Offset = Annotated[int, Field(ge=0, description="Rows to skip"), BeforeValidator(refuse_booleans)]
+
+
+def next_page(tool: str, offset: int, total: int, **asked: Any) -> Call | None:
+    """Return the call that reads a list on from `offset`, with what was asked for; None: there is no more."""
+    return Call.of(tool, **asked, offset=offset) if offset < total else None
 
 
 async def in_thread(read: Callable[[], ResultT]) -> ResultT:

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from ktrdr_engine.operations.models import Operation
 from ktrdr_engine.operations.wire import StartedReply, ended_before
-from ktrdr_mcp.views import reply
+from ktrdr_mcp.following import waiting
+from ktrdr_mcp.replies import reply
 
 IdempotencyKey = Annotated[
     str | None,
@@ -25,9 +26,8 @@ def started(what: str, operation: Operation, model: type[StartedReply] = Started
     """Return the reply that hands out the id of what was started, and says how to follow it."""
     remark, repeated = model.remark(operation.metadata), ended_before(operation)
     head = repeated or f"{what}, started: {operation.operation_id}"
-    call = f"get_operation(operation_id={operation.operation_id!r}, wait_seconds=20)"
+    call = waiting(operation.operation_id)
     way_on = f"Next: {call} {'has what came of it' if repeated else 'waits for the result'}."
-    lines = [head, *([remark] if remark else []), *model.doubts(operation.metadata), way_on]
     # The structured half is read alone by some hosts: its message says as much.
-    message = "\n".join(lines)
-    return reply(message, model.of(operation, message))
+    message = "\n".join([head, *([remark] if remark else []), *model.doubts(operation.metadata)])
+    return reply(f"{message}\n{way_on}", model.of(operation, message), call)

@@ -9,17 +9,26 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from ktrdr_engine.authoring.replies import SavedStrategy, StrategyCheck, StrategyPage, StrategyText
+from ktrdr_mcp.addresses import STRATEGY
 from ktrdr_mcp.arguments import StrictTool
-from ktrdr_mcp.authoring_views import check_text, saved_text, strategies_text, strategy_text
+from ktrdr_mcp.authoring_views import (
+    YAML_BYTES,
+    check_text,
+    readable_check,
+    saved_text,
+    strategies_text,
+    strategy_line,
+    strategy_text,
+)
 from ktrdr_mcp.failures import bounded
-from ktrdr_mcp.fitting import fitting_rows
-from ktrdr_mcp.tools.reading import READ_ONLY, ListLimit, Offset, in_thread
-from ktrdr_mcp.views import reply
+from ktrdr_mcp.replies import Call, reply
+from ktrdr_mcp.tools.reading import READ_ONLY, ListLimit, Offset, in_thread, next_page
+from ktrdr_mcp.views import readable
 
 if TYPE_CHECKING:
     from ktrdr_engine.authoring.shelves import Shelves
 
-_YAML_BYTES = 8_000
+_SUMMARY_BYTES = 1_500
 
 Name = Annotated[str, Field(min_length=1, max_length=120, description="As list_strategies shows it")]
 Yaml = Annotated[str, Field(min_length=1, max_length=262_144, description="The whole text of a strategy file")]
@@ -52,8 +61,11 @@ def _list_strategies(shelves: Callable[[], Shelves]) -> StrictTool:
         """
         from ktrdr_engine.authoring.strategies import strategy_page
 
-        page = fitting_rows(await in_thread(lambda: strategy_page(shelves(), limit, offset)), "strategies")
-        return reply(strategies_text(page, offset), page)
+        page = readable(await in_thread(lambda: strategy_page(shelves(), limit, offset)), "strategies", strategy_line)
+        more = next_page("list_strategies", offset + page.returned, page.total, limit=limit)
+        first = [Call.of("get_strategy", name=row.name) for row in page.strategies[:1]]
+        following = more or next(iter(first), Call.of("save_strategy"))
+        return reply(strategies_text(page, more), page, following, (STRATEGY,))
 
     return StrictTool.declare(
         list_strategies, title="List strategies", example="list_strategies(limit=20)", annotations=READ_ONLY
@@ -70,8 +82,9 @@ def _get_strategy(shelves: Callable[[], Shelves]) -> StrictTool:
         from ktrdr_engine.authoring.strategies import get_strategy as read
 
         found = await in_thread(lambda: read(shelves(), name, version))
-        fitting = found.model_copy(update={"yaml": bounded(found.yaml, _YAML_BYTES), "summary": _short(found.summary)})
-        return reply(strategy_text(found), fitting)
+        fitting = found.model_copy(update={"yaml": bounded(found.yaml, YAML_BYTES), "summary": _short(found.summary)})
+        following = Call.of("start_backtest", strategy_config_path=_path(found.name))
+        return reply(strategy_text(fitting), fitting, following, (STRATEGY.format(name=found.name),))
 
     return StrictTool.declare(
         get_strategy,
@@ -94,7 +107,10 @@ def _save_strategy(shelves: Callable[[], Shelves]) -> StrictTool:
         from ktrdr_engine.authoring.strategies import save_strategy as save
 
         saved = await in_thread(lambda: save(shelves(), name, yaml, expected_sha256))
-        return reply(saved_text(saved), saved.model_copy(update={"summary": _short(saved.summary)}))
+        written = saved.strategy_config_path.removeprefix("strategies/").removesuffix(".yaml")
+        following = Call.of("validate_strategy", name=written)
+        fitting = saved.model_copy(update={"summary": _short(saved.summary)})
+        return reply(saved_text(saved, following), fitting, following, (STRATEGY.format(name=written),))
 
     return StrictTool.declare(
         save_strategy,
@@ -119,8 +135,9 @@ def _validate_strategy(shelves: Callable[[], Shelves]) -> StrictTool:
 
         check = await in_thread(lambda: check_strategy(shelves(), text=yaml, name=name))
         called = f"name={name!r}" if name else "yaml=..."
-        fitting = fitting_rows(check.model_copy(update={"summary": _short(check.summary)}), "errors")
-        return reply(check_text(check, called), fitting)
+        fitting = readable_check(check.model_copy(update={"summary": _short(check.summary)}))
+        following = _after_check(check, name)
+        return reply(check_text(fitting, called), fitting, following, (STRATEGY.format(name=name),) if name else ())
 
     return StrictTool.declare(
         validate_strategy,
@@ -130,5 +147,19 @@ def _validate_strategy(shelves: Callable[[], Shelves]) -> StrictTool:
     )
 
 
+def _after_check(check: StrategyCheck, name: str | None) -> Call:
+    """Return what to call next; a text that was given and not saved is not repeated."""
+    if not check.valid:
+        return Call.of("validate_strategy", name=name)
+    if name is None:
+        return Call.of("save_strategy")
+    tool = "start_training" if check.trained and not check.models else "start_backtest"
+    return Call.of(tool, strategy_config_path=_path(name))
+
+
+def _path(name: str) -> str:
+    return f"strategies/{name.removeprefix('strategies/').removesuffix('.yaml')}.yaml"
+
+
 def _short(summary: str) -> str:
-    return bounded(summary, 3_500)
+    return bounded(summary, _SUMMARY_BYTES)

@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from ktrdr_mcp.replies import lean_numbers
 from tests.faults.rig import LONG_JOB, furnish
+from tests.mcp.conftest import rows_of
 from tests.mcp.wire import Wire, server
 from tests.worker_app.process import Worker
 
@@ -47,13 +49,14 @@ def entries_over_mcp(wire: Wire, operation_id: str, cursor: int) -> tuple[dict[s
     while True:
         page = ask(wire, "get_metrics", operation_id=operation_id, cursor=cursor, limit=500)
         cursor = page["new_cursor"]
-        for name, found in page["metrics"].items():
-            entries[name] += found
+        for name in page["metrics"]:
+            entries[name] += rows_of(page, name)
         if not page["has_more"]:
             return entries, cursor
 
 
 def entries_of_worker(worker: Worker, operation_id: str) -> dict[str, list[Any]]:
+    """Return all entries of the worker, as short as an agent sees them."""
     entries: dict[str, list[Any]] = {"bars": [], "trades": []}
     with httpx.Client(base_url=f"{worker.url}/api/v1/operations/{operation_id}") as client:
         cursor, has_more = 0, True
@@ -61,7 +64,7 @@ def entries_of_worker(worker: Worker, operation_id: str) -> dict[str, list[Any]]
             page = client.get("/metrics", params={"cursor": cursor, "limit": 500}).json()
             cursor, has_more = page["new_cursor"], page["has_more"]
             for name, found in page["metrics"].items():
-                entries[name] += found
+                entries[name] += lean_numbers(found)
     return entries
 
 
@@ -88,7 +91,7 @@ def test_a_new_server_follows_what_a_killed_one_had_on_a_worker(worker: Worker, 
     assert again == theirs
     assert last == same_last
     # What was read before the kill and what was read after it meet without a gap and without an overlap.
-    assert len(rest["trades"]) + len(page["metrics"].get("trades", [])) >= len(theirs["trades"])
+    assert len(rest["trades"]) + len(rows_of(page, "trades")) >= len(theirs["trades"])
     stamps = [entry["bar_index"] for entry in rest["bars"]]
     assert stamps == sorted(set(stamps))
     assert [entry for entry in theirs["bars"] if entry in rest["bars"]] == rest["bars"]
@@ -102,7 +105,7 @@ def test_what_a_killed_server_ran_itself_is_interrupted_and_can_still_be_asked_a
         wire.greet()
         operation_id = start_running(wire)
         page = ask(wire, "get_metrics", operation_id=operation_id, limit=50)
-        while not page["metrics"]["bars"]:
+        while not rows_of(page, "bars"):
             page = ask(wire, "get_metrics", operation_id=operation_id, limit=50)
         kill(wire)
     with server(MCP, home) as wire:
@@ -114,8 +117,8 @@ def test_what_a_killed_server_ran_itself_is_interrupted_and_can_still_be_asked_a
         assert "Start the operation again" in operation["error"]["message"]
         # What a client saw can be read again, as far as it was not thinned out since; a cursor it was given is not
         # refused, though there is nothing after it.
-        seen = {entry["bar_index"]: entry for entry in page["metrics"]["bars"]}
-        again = ask(wire, "get_metrics", operation_id=operation_id, limit=50)["metrics"]["bars"]
+        seen = {entry["bar_index"]: entry for entry in rows_of(page, "bars")}
+        again = rows_of(ask(wire, "get_metrics", operation_id=operation_id, limit=50), "bars")
         known = [entry for entry in again if entry["bar_index"] in seen]
         assert known == [seen[entry["bar_index"]] for entry in known] != []
         assert ask(wire, "get_metrics", operation_id=operation_id, cursor=10**6)["metrics"] == {}

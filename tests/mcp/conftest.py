@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
@@ -77,15 +77,24 @@ def backtest_of(symbol: str, **arguments: Any) -> dict[str, Any]:
     }
 
 
+def rows_of(page: Mapping[str, Any], bucket: str) -> list[dict[str, Any]]:
+    """Return the rows of one table of a page of metrics as mappings."""
+    table = page["metrics"].get(bucket, {"columns": [], "rows": []})
+    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+
+
 def text_of(result: CallToolResult) -> str:
     return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
 
 
 def assert_both_halves_say_what_comes_next(result: CallToolResult) -> None:
-    """Hosts show a model the text alone, or the structured half alone."""
-    way_on = (result.structured_content or {})["next"]
-    assert any(tool in way_on for tool in TOOLS), way_on
-    assert text_of(result).endswith(f"\nNext: {way_on}")
+    """The structured half as a call of a tool there is, the text in its last line."""
+    following = (result.structured_content or {})["next"]
+    last = text_of(result).splitlines()[-1]
+    assert last.startswith("Next: ")
+    assert following.keys() == {"tool", "arguments"}
+    assert following["tool"] in TOOLS
+    assert following["tool"] in last
 
 
 @pytest.fixture(params=["auto", "legacy"])

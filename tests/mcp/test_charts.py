@@ -31,9 +31,8 @@ async def test_a_chart_is_a_picture_with_the_same_in_words(session: Session) -> 
     assert "rsi_mean_reversion on QUICK 1h" in text
     assert f"Next: plot_operation(operation_id='{operation_id}', kind='monthly') (also trades)" in text
     assert len(text) < 2_000
-    told = dict(result.structured_content or {})
-    assert text.endswith(told.pop("next"))
-    assert told == {"kind": "overview", "kinds": ["overview", "monthly", "trades"]}
+    assert result.structured_content is None  # hosts that show a model this half alone would drop the picture
+    assert len(base64.b64decode(picture.data)) <= 60_000
 
 
 async def test_a_running_backtest_is_drawn_as_far_as_it_is(session: Session) -> None:

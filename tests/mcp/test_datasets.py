@@ -16,7 +16,7 @@ from ktrdr_engine.operations.models import Operation, OperationStatus, Operation
 from ktrdr_mcp.views import operation_text
 from tests.datasets.prices import bars, csv, put
 from tests.mcp.agent import Agent, agent_at
-from tests.mcp.conftest import text_of
+from tests.mcp.conftest import rows_of, text_of
 from tests.mcp.wire import environment
 
 EURUSD = (shipped_root() / "data" / "EURUSD_1h.csv").read_text()
@@ -48,7 +48,7 @@ async def test_a_csv_is_loaded_listed_and_backtested_over_stdio(tmp_path: Path) 
         assert (operation["status"], operation["operation_type"]) == ("COMPLETED", "DATA_LOADING")
         assert (operation["results"]["symbol"], operation["results"]["new_bars"]) == ("MY-FX", 6_225)
         page = await ask("get_metrics", operation_id=load["operation_id"])
-        assert page["metrics"]["segments"][0]["new"] == 6_225
+        assert rows_of(page, "segments")[0]["new"] == 6_225
         (mine,) = [row for row in (await ask("list_datasets"))["datasets"] if row["symbol"] == "MY-FX"]
         assert mine == {
             "symbol": "MY-FX",
@@ -90,7 +90,7 @@ async def test_datasets_are_listed_in_pages_and_a_broken_file_with_its_problem(a
     assert (apple["market"], apple["market_inferred"], apple["source"]) == ("us_equity", False, "shipped")
     assert "AAPL 1d (us_equity; shipped): 3270 bars, 2000-03-01 to 2013-03-01, 3 gaps" in text
     assert "ABC 1h: CANNOT BE USED: ABC_1h.csv: column" in text
-    assert "list_datasets(offset=2) shows more" in text
+    assert "list_datasets(limit=2, offset=2) shows more" in text
     rest = await agent.asks("list_datasets", offset=2)
     assert rest["returned"] == 5
 
@@ -101,8 +101,9 @@ async def test_many_datasets_stay_within_a_reply(agent: Agent, tmp_path: Path) -
         (tmp_path / "data" / f"S{number:02d}{'x' * 50}_1h.csv").write_text("nothing\n" * 3)
     page, text = await agent.does("list_datasets", limit=100)
     assert len(text.encode()) < 2_048
-    assert 14 < page["returned"] < 100
-    assert f"list_datasets(offset={page['returned']})" in text
+    assert 5 < page["returned"] == len(page["datasets"]) == len(text.splitlines()) - 2
+    assert page["next"] == {"tool": "list_datasets", "arguments": {"limit": 100, "offset": page["returned"]}}
+    assert f"list_datasets(limit=100, offset={page['returned']})" in text
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mcp_types import CallToolResult
 
-from ktrdr_engine.operations.models import ErrorInfo, MetricsPage, OperationPage, OperationStatus, Progress
+from ktrdr_engine.operations.models import ErrorInfo, MetricsPage, Operation, OperationPage, OperationStatus, Progress
 from ktrdr_mcp.failures import wire_bytes
 from ktrdr_mcp.fitting import (
     MAX_STRUCTURED_BYTES,
@@ -13,31 +14,48 @@ from ktrdr_mcp.fitting import (
     fitting_operation,
     fitting_page,
 )
-from ktrdr_mcp.views import MAX_REPLY_BYTES, cancelled_text, operation_text, operations_text, reply
+from ktrdr_mcp.following import after, resources_of
+from ktrdr_mcp.replies import Call, OperationReply, reply
+from ktrdr_mcp.views import (
+    MAX_REPLY_BYTES,
+    cancelled_text,
+    metrics_text,
+    operation_text,
+    operations_text,
+)
 from tests.mcp.test_views import ID, operation, row
 
 
-async def test_a_page_of_metrics_that_is_too_long_leaves_the_rest_for_the_next_cursor() -> None:
+def _reply(text: str, fitted: Operation) -> CallToolResult:
+    return reply(text, OperationReply.of(fitted), after(fitted).call, resources_of(fitted))
+
+
+@pytest.mark.parametrize("width", [1, 40, 900])
+async def test_a_page_of_metrics_ends_where_its_text_ends_and_the_rest_comes_with_the_next_cursor(width: int) -> None:
     asked: list[int] = []
 
     async def read(limit: int) -> MetricsPage:
         asked.append(limit)
-        rows: list[dict[str, Any]] = [{"index": index, "text": "x" * 200} for index in range(limit)]
+        rows: list[dict[str, Any]] = [{"index": index, "text": "x" * width} for index in range(limit)]
         return MetricsPage(metrics={"bars": rows}, new_cursor=limit, has_more=limit < 500, dropped=0)
 
-    page = await fitting_metrics(500, read)
-    assert len(page.model_dump_json()) <= MAX_STRUCTURED_BYTES
+    page = await fitting_metrics(500, ID, read)
+    text = metrics_text(ID, page)
+    rows = text.splitlines()[2:-1]
+    assert [int(row.partition("|")[0]) for row in rows] == list(range(page.new_cursor))
     assert page.new_cursor == len(page.metrics["bars"]) == asked[-1]
-    assert page.new_cursor > 50
     assert page.has_more
-    assert len(asked) < 6
+    assert wire_bytes(text) < 2_048
+    assert wire_bytes(text) > 1_400  # the room is used
+    assert len(page.model_dump_json()) <= MAX_STRUCTURED_BYTES
+    assert len(asked) < 8
 
 
 async def test_an_entry_that_fits_no_reply_counts_as_dropped_and_is_passed_over() -> None:
     async def read(limit: int) -> MetricsPage:
         return MetricsPage(metrics={"bars": [{"text": "x" * 50_000}]}, new_cursor=1, has_more=True, dropped=2)
 
-    assert await fitting_metrics(1, read) == MetricsPage(metrics={}, new_cursor=1, has_more=True, dropped=3)
+    assert await fitting_metrics(1, ID, read) == MetricsPage(metrics={}, new_cursor=1, has_more=True, dropped=3)
 
 
 async def test_a_page_that_fits_is_read_once() -> None:
@@ -47,7 +65,7 @@ async def test_a_page_that_fits_is_read_once() -> None:
         asked.append(limit)
         return MetricsPage(metrics={}, new_cursor=0, has_more=False, dropped=0)
 
-    await fitting_metrics(500, read)
+    await fitting_metrics(500, ID, read)
     assert asked == [500]
 
 
@@ -109,14 +127,15 @@ def test_no_operation_makes_a_reply_longer_than_20_kilobytes(parts: Callable[[st
     long = operation(OperationStatus.FAILED, **parts(word * 30_000))
     for text in (operation_text(long), cancelled_text(long)):
         assert wire_bytes(text) < 2_048
-        assert len(reply(text, fitting_operation(long)).model_dump_json(by_alias=True).encode()) < MAX_REPLY_BYTES
+        assert len(_reply(text, fitting_operation(long)).model_dump_json(by_alias=True).encode()) < MAX_REPLY_BYTES
 
 
 @pytest.mark.parametrize("word", _WORDS)
 def test_no_list_makes_a_reply_longer_than_20_kilobytes(word: str) -> None:
     rows = tuple(row(n, message=word * 30_000, headline=word * 30_000) for n in range(100))
     page = fitting_page(OperationPage(operations=rows, total=100, returned=100))
-    text = operations_text(page, 0)
+    more = Call.of("list_operations", offset=100)
+    text = operations_text(page, more)
     assert wire_bytes(text) < 2_048
-    assert len(reply(text, page).model_dump_json(by_alias=True).encode()) < MAX_REPLY_BYTES
+    assert len(reply(text, page, more).model_dump_json(by_alias=True).encode()) < MAX_REPLY_BYTES
     assert page.returned == len(page.operations) > 0

@@ -35,11 +35,11 @@ async def test_an_agent_backtests_a_neural_strategy_over_stdio(tmp_path: Path, m
         operation = await ask("get_operation", operation_id=operation_id, wait_seconds=25)
         assert operation["status"] == "COMPLETED"
         results = operation["results"]
-        assert results.keys() == BacktestResults.model_fields.keys() - {"partial", "tables"}
+        assert results.keys() == BacktestResults.model_fields.keys() - {"partial", "tables", "provenance"}
         assert operation["progress"]["context"]["total_trades"] == results["total_trades"]
 
         page = await ask("get_metrics", operation_id=operation_id, limit=500)
-        assert page["metrics"]["bars"]
+        assert page["metrics"]["bars"]["rows"]
         (trades,) = (await client.read_resource(f"ktrdr://operations/{operation_id}/trades?limit=500")).contents
         assert isinstance(trades, TextResourceContents)
         assert f'"total":{results["total_trades"]}' in trades.text

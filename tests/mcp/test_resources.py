@@ -8,7 +8,7 @@ import pytest
 from mcp import MCPError
 from mcp_types import CompleteResult, PromptReference, ResourceTemplateReference, TextResourceContents
 
-from ktrdr_mcp.resources import STRATEGY
+from ktrdr_mcp.addresses import STRATEGY
 from tests.mcp.conftest import Session
 from tests.mcp.held import RESULTS
 

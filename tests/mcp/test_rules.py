@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from mcp_types import TextResourceContents
 
 from tests.mcp.agent import agent_at
 
@@ -44,13 +46,18 @@ async def test_an_agent_writes_rules_and_runs_them_without_training(tmp_path: Pa
         assert "BUY when dip is deep and side is above" in text
         started = await agent.asks("start_backtest", strategy_config_path=saved["strategy_config_path"], **BACKTEST)
         operation = await agent.asks("get_operation", operation_id=started["operation_id"], wait_seconds=20)
+        address = f"ktrdr://operations/{started['operation_id']}/results"
+        (whole,) = (await agent.client.read_resource(address)).contents
 
+    assert isinstance(whole, TextResourceContents)
+    provenance = json.loads(whole.text)["provenance"]
+    assert provenance["model_sha256"] is None
+    assert provenance["strategy_sha256"] == saved["sha256"]
     assert operation["status"] == "COMPLETED"
     assert operation["metadata"]["model_path"] is None
     results = operation["results"]
     assert results["total_trades"] > 5
-    assert results["provenance"]["model_sha256"] is None
-    assert results["provenance"]["strategy_sha256"] == saved["sha256"]
+    assert "provenance" not in results
     assert results["model_relation"] == "none"
 
 

@@ -10,7 +10,7 @@ from ktrdr_engine.errors import StorageError
 from ktrdr_engine.operations.archive import MemoryArchive, WorkerLink
 from ktrdr_engine.operations.models import Operation, OperationStatus, OperationType
 from ktrdr_mcp.server import create_server
-from tests.mcp.conftest import MAIN_JOB, TOOLS, Session, backtest_of, text_of
+from tests.mcp.conftest import MAIN_JOB, TOOLS, Session, backtest_of, rows_of, text_of
 from tests.mcp.held import RESULTS, open_held
 
 SMALL = 2_000
@@ -27,10 +27,13 @@ async def test_every_tool_states_all_four_hints_and_takes_no_unknown_argument(se
         assert tool.annotations is not None
         hints = tool.annotations
         assert None not in (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint)
-        assert tool.input_schema["additionalProperties"] is False
         assert tool.input_schema["type"] == "object"
-        assert tool.output_schema is not None
-        assert tool.output_schema["type"] == "object"
+        if tool.name == "plot_operation":  # a picture comes with words, and without a structured half
+            assert tool.output_schema is None
+        else:
+            assert tool.output_schema is not None
+            assert tool.output_schema["type"] == "object"
+        assert "unknown argument" in await session.refusal(tool.name, no_such_argument=1)
 
 
 async def test_only_few_tools_may_destroy_and_only_looking_is_read_only(session: Session) -> None:
@@ -142,10 +145,12 @@ async def test_an_agent_starts_waits_and_reads_the_results(session: Session) -> 
     assert ended.structured_content is not None
     assert ended.structured_content["status"] == "COMPLETED"
     assert ended.structured_content["progress"]["percentage"] == 100
-    assert ended.structured_content["results"] == RESULTS
+    lean = {name: value for name, value in RESULTS.items() if name != "provenance"}
+    assert ended.structured_content["results"] == {**lean, "final_value": 102340}
     assert "sharpe_ratio=1.25" in text_of(ended)
     assert "note: sortino_ratio: no losing day" in text_of(ended)
     assert f"ktrdr://operations/{operation_id}/trades" in text_of(ended)
+    assert f"ktrdr://operations/{operation_id}/trades" in ended.structured_content["resources"]
 
 
 async def test_a_waiting_call_answers_when_the_operation_ends(session: Session) -> None:
@@ -201,9 +206,9 @@ async def test_metrics_are_read_page_by_page_without_gap_or_repeat(session: Sess
     cursor, more = 0, True
     while more:
         page = await session.answer("get_metrics", operation_id=operation_id, cursor=cursor, limit=4)
-        assert sum(len(bucket) for bucket in page["metrics"].values()) <= 4
-        seen += [row["bar_index"] for row in page["metrics"].get("bars", [])]
-        trades += page["metrics"].get("trades", [])
+        assert sum(len(bucket["rows"]) for bucket in page["metrics"].values()) <= 4
+        seen += [row["bar_index"] for row in rows_of(page, "bars")]
+        trades += rows_of(page, "trades")
         cursor, more = page["new_cursor"], page["has_more"]
     assert seen == list(range(0, 500, 50))
     assert [trade["trade_type"] for trade in trades] == ["LONG"]
@@ -215,7 +220,7 @@ async def test_the_text_of_a_metrics_page_is_a_table_that_says_how_to_go_on(sess
     result = await session.call("get_metrics", operation_id=operation_id, limit=4)
     assert result.structured_content is not None
     cursor = result.structured_content["new_cursor"]
-    assert "timestamp | bar_index | pnl | trades | positions" in text_of(result)
+    assert "timestamp|bar_index|pnl|trades|positions" in text_of(result)
     assert f"cursor={cursor}) reads on" in text_of(result)
 
 
@@ -249,7 +254,12 @@ async def test_operations_are_listed_newest_first_in_pages(session: Session) -> 
     assert result.structured_content is not None
     assert result.structured_content["total"] == 3
     assert result.structured_content["returned"] == 2
-    assert "list_operations(offset=2)" in text_of(result)
+    following = {
+        "tool": "list_operations",
+        "arguments": {"status": "COMPLETED", "operation_type": "BACKTESTING", "limit": 2, "offset": 2},
+    }
+    assert result.structured_content["next"] == following
+    assert "offset=2)" in text_of(result)
     rest = await session.answer("list_operations", limit=2, offset=2)
     listed = [*result.structured_content["operations"], *rest["operations"]]
     assert sorted(row["operation_id"] for row in listed) == sorted(ids)

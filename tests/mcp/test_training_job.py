@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import Client
+from mcp_types import TextResourceContents
 
 from ktrdr_engine.composition import open_application
 from ktrdr_engine.settings import Settings
 from ktrdr_mcp.server import create_server
-from tests.mcp.conftest import text_of
+from tests.mcp.conftest import rows_of, text_of
 from tests.mcp.wire import server
 from tests.training.conftest import REQUEST, write_prices, write_strategy
 from tests.training.prices import series, wave
@@ -50,11 +52,14 @@ async def train_and_backtest(client: Client) -> tuple[dict[str, Any], dict[str, 
     async def end_of(operation_id: str) -> dict[str, Any]:
         operation = await ask("get_operation", operation_id=operation_id, wait_seconds=25)
         assert operation["status"] == "COMPLETED", operation
-        return operation
+        # Where the numbers come from is told by the resource alone.
+        (whole,) = (await client.read_resource(operation["resources"][-2])).contents
+        assert isinstance(whole, TextResourceContents)
+        return {**operation, "results": json.loads(whole.text)}
 
     training = await end_of(str((await ask("start_training", **REQUEST | {"end_date": "1970-02-08"}))["operation_id"]))
-    epochs = (await ask("get_metrics", operation_id=training["operation_id"], limit=500))["metrics"]["epochs"]
-    assert [entry["epoch"] for entry in epochs] == [1, 2, 3, 4]
+    page = await ask("get_metrics", operation_id=training["operation_id"], limit=500)
+    assert [entry["epoch"] for entry in rows_of(page, "epochs")] == [1, 2, 3, 4]
     backtest = await end_of(str((await ask("start_backtest", **BACKTEST))["operation_id"]))
     return training, backtest
 
@@ -103,7 +108,7 @@ def test_a_training_whose_process_is_killed_is_interrupted_and_leaves_no_model(t
         wire.greet()
         started = wire.call("start_training", **REQUEST | {"strategy_config_path": "endless"})["structuredContent"]
         operation_id = started["operation_id"]
-        while not wire.call("get_metrics", operation_id=operation_id)["structuredContent"]["metrics"]["epochs"]:
+        while not wire.call("get_metrics", operation_id=operation_id)["structuredContent"]["metrics"]["epochs"]["rows"]:
             pass
         wire.process.kill()
         wire.process.wait(10)

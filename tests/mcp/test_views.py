@@ -16,7 +16,15 @@ from ktrdr_engine.operations.models import (
     Progress,
 )
 from ktrdr_mcp.failures import wire_bytes
-from ktrdr_mcp.views import cancelled_text, metrics_text, operation_text, operations_text, readable_page
+from ktrdr_mcp.replies import Call
+from ktrdr_mcp.views import (
+    cancelled_text,
+    metrics_text,
+    operation_line,
+    operation_text,
+    operations_text,
+    readable,
+)
 
 ID = "op_backtest_20250103_k3v9x2m7qa"
 NOW = datetime(2025, 1, 3, 12, 0, 5, tzinfo=UTC)
@@ -107,15 +115,13 @@ def test_a_cancel_says_what_it_achieved(status: OperationStatus, words: str) -> 
     assert cancelled_text(operation(status)).startswith(f"{ID} {words}.")
 
 
-def test_metrics_show_the_first_and_the_last_rows() -> None:
+def test_metrics_show_every_row_of_their_page() -> None:
     rows = [{"bar_index": index, "pnl": 1.5, "position": None} for index in range(50)]
     page = MetricsPage(metrics={"bars": rows, "trades": []}, new_cursor=50, has_more=True, dropped=3)
     lines = metrics_text(ID, page).splitlines()
     assert lines[0] == "50 entries, new_cursor=50, has_more=true, dropped=3"
-    assert lines[1] == "bars (50): bar_index | pnl | position"
-    assert lines[2] == "0 | 1.5 | null"
-    assert "42 rows between" in lines[5]
-    assert lines[-2] == "49 | 1.5 | null"
+    assert lines[1] == "bars (50): bar_index|pnl|position"
+    assert lines[2:-1] == [f"{index}|1.5|null" for index in range(50)]
     assert lines[-1].endswith("cursor=50) reads on from here.")
 
 
@@ -129,24 +135,25 @@ ABOUT = {"symbol": "EURUSD", "timeframe": "1h", "strategy": "rsi_mean_reversion"
 
 def test_a_page_of_a_list_ends_where_its_text_ends_and_the_next_begins_there() -> None:
     rows = tuple(row(number, about=ABOUT, headline="return -5.31%, 94 trades") for number in range(30))
-    page = readable_page(OperationPage(operations=rows, total=99, returned=30))
-    lines = operations_text(page, offset=10).splitlines()
+    page = readable(OperationPage(operations=rows, total=99, returned=30), "operations", operation_line)
+    more = Call.of("list_operations", status="COMPLETED", offset=10 + page.returned)
+    lines = operations_text(page, more).splitlines()
     assert len(lines) - 2 == page.returned == len(page.operations) >= 10
     assert lines[0] == f"{page.returned} of 99 operations, newest first"
     assert [line.split()[0] for line in lines[1:-1]] == [one.operation_id for one in page.operations]
-    assert f"list_operations(offset={10 + page.returned})" in lines[-1]
+    assert str(more) in lines[-1]
     assert wire_bytes("\n".join(lines)) < 2_048
 
 
 def test_a_row_whose_text_has_no_room_is_shown_all_the_same() -> None:
     rows = (row(1, about={"strategy": "s" * 200}, headline="h" * 5_000), row(2))
-    assert readable_page(OperationPage(operations=rows, total=2, returned=2)).returned >= 1
+    assert readable(OperationPage(operations=rows, total=2, returned=2), "operations", operation_line).returned >= 1
 
 
 def test_a_row_says_what_it_is_about_while_it_runs_too() -> None:
     running = row(1, status=OperationStatus.RUNNING, percentage=45.2, message="", about=ABOUT)
     page = OperationPage(operations=(running,), total=1, returned=1)
-    assert operations_text(page, offset=0).splitlines()[1].split("  ")[1:] == [
+    assert operations_text(page, None).splitlines()[1].split("  ")[1:] == [
         "RUNNING 45 %",
         "EURUSD 1h rsi_mean_reversion 2017-01-02 to 2017-12-29",
     ]
@@ -154,7 +161,7 @@ def test_a_row_says_what_it_is_about_while_it_runs_too() -> None:
 
 def test_the_last_page_of_a_list_offers_no_older_ones() -> None:
     page = OperationPage(operations=(row(1, headline="return +1%"),), total=1, returned=1)
-    text = operations_text(page, offset=0)
+    text = operations_text(page, None)
     assert "return +1%" in text
     assert "offset" not in text
 
@@ -170,7 +177,7 @@ def test_no_text_is_longer_than_two_kilobytes_whatever_the_engine_says() -> None
     rows = [{f"column_{c}": "w" * 100 for c in range(30)} for _ in range(50)]
     page = MetricsPage(metrics={name: rows for name in "abcdef"}, new_cursor=1, has_more=True, dropped=0)
     listed = OperationPage(operations=tuple(row(n, headline="h" * 900) for n in range(100)), total=100, returned=100)
-    for text in (operation_text(long), cancelled_text(long), metrics_text(ID, page), operations_text(listed, 0)):
+    for text in (operation_text(long), cancelled_text(long), metrics_text(ID, page), operations_text(listed, None)):
         assert wire_bytes(text) < 2_048
         assert "\nNext: " in text
 
@@ -178,4 +185,4 @@ def test_no_text_is_longer_than_two_kilobytes_whatever_the_engine_says() -> None
 def test_a_row_of_a_training_names_its_model_whole() -> None:
     headline = "test accuracy 0.42 (majority 0.55), models/rsi_mean_reversion_v1.0.0.pt"
     page = OperationPage(operations=(row(1, headline=headline),), total=1, returned=1)
-    assert operations_text(page, offset=0).splitlines()[1].endswith(f"COMPLETED  {headline}")
+    assert operations_text(page, None).splitlines()[1].endswith(f"COMPLETED  {headline}")
