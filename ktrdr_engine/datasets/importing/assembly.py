@@ -18,9 +18,9 @@ from ktrdr_engine.bars.timeframe import Timeframe
 from ktrdr_engine.datasets.importing.columns import plain
 from ktrdr_engine.datasets.importing.numerals import Numbers
 from ktrdr_engine.datasets.importing.options import NO_VOLUME, FileOptions
+from ktrdr_engine.datasets.importing.patterns import BAD
 from ktrdr_engine.datasets.importing.problems import Problems
 from ktrdr_engine.datasets.importing.rows import Rows
-from ktrdr_engine.datasets.importing.stamps import BAD
 from ktrdr_engine.datasets.importing.zones import to_utc, zones_repeating
 from ktrdr_engine.errors import DataError
 

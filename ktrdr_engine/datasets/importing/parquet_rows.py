@@ -16,8 +16,9 @@ from ktrdr_engine.datasets.importing.arrays import as_numpy
 from ktrdr_engine.datasets.importing.columns import check_instruments, find_columns
 from ktrdr_engine.datasets.importing.numerals import NumberColumn, Numbers, find_marks, settle_mark
 from ktrdr_engine.datasets.importing.options import FileOptions
+from ktrdr_engine.datasets.importing.patterns import BAD
 from ktrdr_engine.datasets.importing.rows import Rows
-from ktrdr_engine.datasets.importing.stamps import BAD, StampColumn, Stamps, epochs
+from ktrdr_engine.datasets.importing.stamps import StampColumn, Stamps, epochs
 from ktrdr_engine.datasets.sources.source import Heed
 from ktrdr_engine.errors import DataError
 
