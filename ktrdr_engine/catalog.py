@@ -28,6 +28,7 @@ Source = Literal["shipped", "user"]
 
 _PACKAGE = Path(__file__).resolve().parent
 _UNTYPABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, undecodable bytes, separators of lines
+_SHOWN: Final = 100  # of a name that there is not
 _TURNS: Final = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -154,7 +155,7 @@ class Catalog:
             if odd.name in candidates:
                 raise self.error(f"{self.kind}/{odd.name}: {odd.problem}", details={"name": name})
         raise self.error(
-            f"No file {name!r} in {self.kind}/.{self._suggestion(wanted)}",
+            f"No file {name[:_SHOWN]!r} in {self.kind}/.{self._suggestion(wanted)}",
             details={"name": name, "known": self.names(), "nearest": self._nearest(name)},
         )
 

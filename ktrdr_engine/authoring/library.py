@@ -8,6 +8,7 @@ unaffected: a run has read all it needs before its handle is given out.
 from __future__ import annotations
 
 import filecmp
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,7 +124,8 @@ class Library:
         )
         bare = own.bare(name)
         names = [f"{bare}{suffix}" for suffix in _SUFFIXES[kind]]
-        files = [path for name in names if (path := self._home / FOLDERS[kind] / name).is_file()]
+        # Not Path.is_file, to which a name that no file can have is an error.
+        files = [path for name in names if os.path.isfile(path := self._home / FOLDERS[kind] / name)]
         is_shipped = not set(names).isdisjoint(shipped.names())
         return _Named(kind, bare, files, shipped.find(bare) if is_shipped else None)
 

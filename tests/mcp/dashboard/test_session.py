@@ -4,7 +4,8 @@ import pytest
 from starlette.responses import Response
 from starlette.types import Scope
 
-from ktrdr_mcp.dashboard.session import Session, is_same_origin
+from ktrdr_engine.operations.http_hosts import is_same_origin
+from ktrdr_mcp.dashboard.session import Session
 
 HOST = (b"host", b"Lab.example:8000")
 
