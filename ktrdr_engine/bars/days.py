@@ -52,6 +52,7 @@ def day_begins(market: Market, first: int, last: int) -> DayBegins:
     return DayBegins((date(years[0], 1, 1) - _EPOCH).days + low - 1, begins[low - 1 : high + 1])
 
 
+@functools.lru_cache(maxsize=64)  # a run asks twice, and the runs of a search all ask for the same range
 def intraday_begins(timeframe: Timeframe, market: Market, first: int, last: int) -> DayBegins:
     """Return the days as `day_begins` does, each from the stamp on with which intraday bars belong to it.
 
@@ -69,6 +70,7 @@ def intraday_begins(timeframe: Timeframe, market: Market, first: int, last: int)
     if market.zone is not None and not market.has_local_dates:
         is_saturday = (since + np.arange(len(begins)) + 3) % 7 == _SATURDAY
         stamps = np.where(is_saturday, begins, stamps)
+    stamps.flags.writeable = False
     return DayBegins(since, stamps)
 
 
