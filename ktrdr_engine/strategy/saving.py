@@ -98,6 +98,8 @@ class StrategyFolder:
         paths = [path for entry in self._trash.entries("strategy", name) for path in self._trash.paths(entry)]
         kept: dict[str, Path] = {}
         for path in paths:
+            if path.is_symlink():  # it may lead out of the home
+                continue
             with contextlib.suppress(OSError):  # restored meanwhile
                 kept.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
         folder = self._folder / ".history" / name

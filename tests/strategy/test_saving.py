@@ -15,6 +15,7 @@ from ktrdr_engine.catalog import shipped_root
 from ktrdr_engine.errors import StorageError, StrategyConflict, StrategyError
 from ktrdr_engine.strategy.library import StrategyLibrary
 from ktrdr_engine.strategy.saving import Saved
+from ktrdr_engine.trash import Trash
 from tests.strategy.test_schema import SMALLEST
 
 TEXT = SMALLEST.decode().replace("name: smallest", "name: mine")
@@ -91,6 +92,16 @@ def test_versions_come_the_latest_replaced_first(library: StrategyLibrary) -> No
     library.save("mine", TEXT, expected_sha256=sha(texts[0]))
     assert library.versions("mine") == [sha(texts[number]) for number in (0, 3, 2, 1)]
     assert library.load_version("mine", sha(texts[0])).text == texts[0]
+
+
+def test_a_link_that_was_deleted_is_no_version(library: StrategyLibrary, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text(TEXT)
+    link = tmp_path / "strategies" / "mine.yaml"
+    link.parent.mkdir()
+    link.symlink_to(elsewhere)
+    Trash(tmp_path).put("strategy", "mine", [link], why="deleted")
+    assert library.versions("mine") == []
 
 
 @pytest.mark.parametrize("version", ["abc", "0" * 64])
