@@ -22,7 +22,7 @@ def page() -> Iterator[str]:
     yield from heading("Tools")
     yield from paragraph(
         """What a client sees in `tools/list`. Every tool refuses arguments it does not know, and answers with
-        a short text that ends with the next step, and with the same as typed data."""
+        a short text that ends with the next step, and with the same as typed data (but for a picture)."""
     )
     for tool in anyio.run(_listed):
         yield from _tool(tool)
@@ -37,7 +37,7 @@ async def _listed() -> list[Tool]:
 def _tool(tool: Tool) -> Iterator[str]:
     yield from ("", f"## {tool.name}", "", tool.description or "", "")
     replies = ", ".join(f"`{name}`" for name in (tool.output_schema or {}).get("properties", {}))
-    yield f"{_hints(tool)} Replies with {replies}."
+    yield f"{_hints(tool)} Replies with {replies or 'text and a picture'}."
     properties: dict[str, dict[str, Any]] = tool.input_schema["properties"]
     if properties:
         required = tool.input_schema.get("required", [])
@@ -45,7 +45,7 @@ def _tool(tool: Tool) -> Iterator[str]:
             (
                 f"`{name}`",
                 "required" if name in required else f"`{schema.get('default')}`",
-                expected(schema) + "".join(f', for example "{example}"' for example in schema.get("examples", [])[:1]),
+                expected(schema),
                 schema.get("description", ""),
             )
             for name, schema in properties.items()
