@@ -85,4 +85,4 @@ def test_a_model_whose_training_was_cancelled_is_marked(shelves: Shelves, home: 
     assert row.partial
     assert not model_row(shelves, RSI).partial
     page = ModelPage(models=(row,), total=1, returned=1)
-    assert "cut.pt (user, training cancelled): for rsi_mean_reversion" in models_text(page, 0)
+    assert "cut.pt (user, training cancelled): for rsi_mean_reversion" in models_text(page, None)
