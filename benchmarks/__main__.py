@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from rich.console import Console
 
-from benchmarks import engine, operations, pictures, remote, server, training
+from benchmarks import context, engine, operations, pictures, remote, server, training
 from benchmarks.report import Measurement, show
 
 SECTIONS: dict[str, tuple[Callable[[], Iterable[Measurement]], ...]] = {
@@ -19,6 +19,7 @@ SECTIONS: dict[str, tuple[Callable[[], Iterable[Measurement]], ...]] = {
     "training": (training.throughput,),
     "remote": (remote.pulls, remote.overhead, remote.crowd, remote.cycles, remote.lost_worker),
     "pictures": (pictures.pictures,),
+    "context": (context.replies,),
 }
 
 

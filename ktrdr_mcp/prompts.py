@@ -7,13 +7,14 @@ finishes the arguments.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from mcp import MCPError
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, Prompt
+from pydantic import Field
 
 from ktrdr_engine.errors import did_you_mean
 from ktrdr_engine.vocabulary import unknown_tool
@@ -114,7 +115,11 @@ def add_prompts(server: MCPServer[Any]) -> None:
     """Register both prompts."""
 
     @server.prompt(title="Research a strategy")
-    def research_strategy(symbol: str, timeframe: str, idea: str) -> str:
+    def research_strategy(
+        symbol: Annotated[str, Field(description="What to trade, as list_datasets shows it: EURUSD")],
+        timeframe: Annotated[str, Field(description="Bar length: 1h, 4h, 1d")],
+        idea: Annotated[str, Field(description="What should pay, in your own words")],
+    ) -> str:
         """Take an idea from prices to an honest verdict: load, write, check, train, backtest out of sample, compare."""
         return RESEARCH.format(
             symbol=bounded(symbol, _WORD_BYTES),
@@ -123,6 +128,8 @@ def add_prompts(server: MCPServer[Any]) -> None:
         )
 
     @server.prompt(title="Explain a backtest")
-    def explain_backtest(operation_id: str) -> str:
+    def explain_backtest(
+        operation_id: Annotated[str, Field(description="Of a finished backtest, as list_operations shows it")],
+    ) -> str:
         """Tell a trader what a backtest shows, how it came about and what weakens it."""
         return EXPLAIN.format(operation_id=bounded(operation_id, _WORD_BYTES))

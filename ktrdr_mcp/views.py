@@ -28,7 +28,8 @@ from ktrdr_mcp.replies import Call
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 MAX_REPLY_BYTES = 20_000
-MAX_TEXT_BYTES = 2_000
+MAX_TEXT_BYTES = 2_040  # 2 KB, and some room
+_NOTE_BYTES = 40  # of how much was cut off
 _MAX_BODY_BYTES = 1_600
 _LINE_WIDTH = 110
 _MESSAGE_WIDTH = 400
@@ -56,7 +57,9 @@ def cancelled_text(operation: Operation) -> str:
 def metrics_text(operation_id: str, page: MetricsPage) -> str:
     """Return a page of metrics as small tables, one a bucket, and where to read on."""
     way_on = _reads_on(operation_id, page)
-    return f"{bounded(_tables(page), MAX_TEXT_BYTES - wire_bytes(way_on))}{way_on}"
+    tables = _tables(page)
+    room = MAX_TEXT_BYTES - wire_bytes(way_on)
+    return f"{tables if wire_bytes(tables) <= room else bounded(tables, room - _NOTE_BYTES)}{way_on}"
 
 
 def metrics_bytes(operation_id: str, page: MetricsPage) -> int:

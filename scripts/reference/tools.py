@@ -21,8 +21,9 @@ def page() -> Iterator[str]:
     """Yield the lines of the page."""
     yield from heading("Tools")
     yield from paragraph(
-        """What a client sees in `tools/list`. Every tool refuses arguments it does not know, and answers with
-        a short text that ends with the next step, and with the same as typed data (but for a picture)."""
+        """What a client sees in `tools/list`. Every tool refuses arguments it does not know, and takes `null` or an
+        empty text for an optional one as left out. It answers with a short text that ends with the next step, and with
+        the same as typed data (but for a picture): `next` is the call to make."""
     )
     for tool in anyio.run(_listed):
         yield from _tool(tool)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -156,6 +157,68 @@ async def test_a_validators_own_sentence_reaches_the_client(session: Session) ->
     with pytest.raises(InvalidRequest) as caught:
         LoadRequest.parse({"symbol": "a b\n", "timeframe": "1d", "source": "yahoo"})
     assert caught.value.details["errors"][0]["repair"] in refusal
+
+
+@pytest.mark.parametrize("left_out", [None, ""])
+async def test_null_and_an_empty_text_for_an_optional_argument_mean_that_it_was_left_out(
+    session: Session, left_out: object
+) -> None:
+    tools = {tool.name: tool.input_schema for tool in (await session.client.list_tools()).tools}
+    known = {"operation_id": await session.start("QUICK")}
+    await session.call("get_operation", **known, wait_seconds=15)
+    arguments = {
+        "start_backtest": backtest_of("QUICK"),
+        "get_operation": known,
+        "get_metrics": known,
+        "cancel": known,
+        "list_operations": {},
+        "list_datasets": {},
+        "describe_indicators": {},
+        "plot_operation": known,
+    }
+    for tool, required in arguments.items():
+        optional = tools[tool]["properties"].keys() - set(tools[tool].get("required", ()))
+        result = await session.call(tool, **required, **dict.fromkeys(optional, left_out))
+        assert not result.is_error, f"{tool}: {text_of(result)}"
+
+
+@pytest.mark.parametrize("value", [None, ""])
+async def test_null_for_a_required_argument_is_refused(session: Session, value: object) -> None:
+    assert "operation_id" in await session.refusal("get_operation", operation_id=value)
+
+
+async def test_numbers_lists_and_truth_are_understood_in_text(session: Session) -> None:
+    ids = [await session.start("QUICK"), await session.start("QUICK")]
+    for operation_id in ids:
+        operation = await session.answer(
+            "get_operation", operation_id=operation_id, wait_seconds="15", force_refresh="true"
+        )
+        assert operation["status"] == "COMPLETED"
+    assert (await session.answer("list_operations", limit="1", offset="1"))["returned"] == 1
+    assert (await session.answer("get_metrics", operation_id=ids[0], cursor="0", limit="2"))["new_cursor"] == 2
+    compared = await session.answer("compare_operations", operation_ids=json.dumps(ids))
+    assert compared["operation_ids"] == ids
+
+
+async def test_a_longer_wait_than_can_be_is_cut_and_said(session: Session) -> None:
+    operation_id = await session.start("QUICK")
+    for wanted in (60, "60", 1e300):
+        result = await session.call("get_operation", operation_id=operation_id, wait_seconds=wanted)
+        assert not result.is_error, text_of(result)
+        assert "taken as 25" in text_of(result)
+        assert "taken as 25" in (result.structured_content or {})["warnings"][0]
+    assert "taken as" not in text_of(await session.call("get_operation", operation_id=operation_id, wait_seconds=25))
+
+
+async def test_an_id_that_is_not_there_is_answered_with_the_latest_or_the_one_that_was_meant(session: Session) -> None:
+    assert "no operations yet" in await session.refusal("get_operation", operation_id="op_backtest_20250103_aaaaaaaaaa")
+    ids = [await session.start("QUICK") for _ in range(2)]
+    for tool in ("get_operation", "get_metrics", "cancel", "plot_operation"):
+        for wrong in ("op_backtest_20250103_aaaaaaaaaa", "the last one"):
+            refusal = await session.refusal(tool, operation_id=wrong)
+            assert all(one in refusal for one in ids), tool
+    assert f"Did you mean '{ids[0]}'" in await session.refusal("get_operation", operation_id=ids[0][:-1])
+    assert f"Did you mean '{ids[0]}'" in await session.refusal("get_operation", operation_id=ids[0].upper())
 
 
 async def test_numbers_in_text_are_understood(session: Session) -> None:

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 
 from mcp_types import Tool
 
-from tests.mcp.conftest import Session
+from benchmarks.context import tokens
+from tests.mcp.conftest import Session, rows_of
 
 MOST_TOOLS = 17
 MOST_TOKENS = 5_000
 MOST_TOKENS_A_TOOL = 700
-BYTES_A_TOKEN = 3.6
-
-# How GPT-like tokenizers cut before they merge: words with the blank before them, numbers, runs of signs. A long word
-# is more than one token, which the division by 6 stands for.
-PIECES = re.compile(r" ?[A-Za-z]+|\d{1,3}| ?[^\sA-Za-z\d]+|\s+")
-LETTERS_A_TOKEN = 6
 
 
 def listing(tool: Tool) -> str:
     """Return what hosts show a model of a tool; the shape of its reply is for programs."""
     shown = tool.model_dump(mode="json", by_alias=True, include={"name", "description", "input_schema"})
     return json.dumps(shown, separators=(",", ":"))
-
-
-def tokens(text: str) -> float:
-    """The larger of two estimates, since no encoding can be had offline."""
-    pieces = sum(-(-len(piece.strip()) // LETTERS_A_TOKEN) or 1 for piece in PIECES.findall(text))
-    return max(len(text.encode()) / BYTES_A_TOKEN, pieces)
 
 
 async def test_the_listing_of_all_tools_costs_little_context(session: Session) -> None:
@@ -43,3 +31,11 @@ async def test_the_listing_of_all_tools_costs_little_context(session: Session) -
 async def test_the_instructions_cost_little_context(session: Session) -> None:
     assert session.client.instructions is not None
     assert tokens(session.client.instructions) < 400
+
+
+async def test_a_page_of_metrics_costs_a_quarter_less_than_its_rows_would_with_their_names(session: Session) -> None:
+    operation_id = await session.start("QUICK")
+    await session.answer("get_operation", operation_id=operation_id, wait_seconds=15)
+    page = await session.answer("get_metrics", operation_id=operation_id)
+    rows = {bucket: rows_of(page, bucket) for bucket in page["metrics"]}
+    assert tokens(json.dumps(page["metrics"])) < 0.75 * tokens(json.dumps(rows))
