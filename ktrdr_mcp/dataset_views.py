@@ -19,16 +19,20 @@ def dataset_line(row: DatasetRow) -> str:
     """Return a dataset in one line."""
     if row.problem:
         return f"{row.symbol} {row.timeframe}: CANNOT BE USED: {bounded(row.problem, 100)}"
-    worst = row.longest_gap
-    gaps = (
-        f", {row.gaps} gaps, longest {worst.bars} bars {_short(worst.first)} to {_short(worst.last)}" if worst else ""
-    )
     market = f"{row.market}{', inferred' * row.market_inferred}; "
     origin = f", from {bounded(row.loaded_from, 60)}" if row.loaded_from else ""
     return (
         f"{row.symbol} {row.timeframe} ({market}{row.source}{origin}): {row.bars} bars, {_short(row.first)} to "
-        f"{_short(row.last)}{gaps}"
+        f"{_short(row.last)}{_gaps(row)}"
     )
+
+
+def _gaps(row: DatasetRow) -> str:
+    worst = row.longest_gap
+    if worst is None:
+        return ""
+    bars = f"{worst.bars} bar{'s' * (worst.bars != 1)} {_short(worst.first)} to {_short(worst.last)}"
+    return f", 1 gap of {bars}" if row.gaps == 1 else f", {row.gaps} gaps, longest {bars}"
 
 
 def _short(stamp: str) -> str:

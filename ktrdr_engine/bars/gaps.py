@@ -6,7 +6,8 @@ of any length is seen whole: weeks without any bar are no witnesses.
 
 Of what is missed, these are closures: where a market rests at weekends, a single trading day, or the rest of one before
 or after a night; several days that it misses in other years too, or in a season of holidays while a year is not known;
-and where single bars are missing every day, for want of trade, what is not longer than that market's usual.
+days on which the exchanges of New York are known to have stayed closed; and where single bars are missing every day,
+for want of trade, what is not longer than that market's usual.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from ktrdr_engine.bars.dates import format_stamp
 from ktrdr_engine.bars.days import DAY_NS, trading_days
-from ktrdr_engine.bars.market import CRYPTO, infer_market
+from ktrdr_engine.bars.market import CRYPTO, US_EQUITY, infer_market
 from ktrdr_engine.bars.series import BarSeries
 
 _WEEK: Final = 7 * DAY_NS
@@ -34,6 +35,19 @@ _YEAR: Final = 365
 _MOVES: Final = 30  # days by which a feast of the moon moves between years
 _SEASONS: Final = ((1219, 1231), (101, 104), (119, 227), (428, 508), (928, 1010))
 """Month and day, as a number, of year's end, the Lunar New Year, and the golden weeks of Japan and China."""
+_CLOSED_IN_NEW_YORK: Final = np.array(
+    [
+        ("1914-07-31", "1914-12-11"),  # the outbreak of the first world war
+        ("1933-03-04", "1933-03-14"),  # the bank holiday
+        ("1945-08-15", "1945-08-16"),  # the end of the second world war
+        ("2001-09-11", "2001-09-14"),  # the attacks of September 11
+        ("2007-01-01", "2007-01-02"),  # New Year and the mourning for President Ford
+        ("2012-10-29", "2012-10-30"),  # hurricane Sandy
+    ],
+    dtype="datetime64[D]",
+).astype(np.int64)
+"""First and last day, days since 1970, of the closures of two trading days or more that no calendar foresaw, as the
+New York Stock Exchange records its special closings."""
 
 Slots = NDArray[np.int64]
 
@@ -190,6 +204,9 @@ def _is_closure(series: BarSeries, holes: _Holes) -> NDArray[np.bool_]:
     few_days = (before != after) & (whole <= 1) & (rest <= _HALF_DAY * a_day)
     few_days &= ~on_both_sides | (rest < np.where(whole == 1, _AN_EVENING * a_day, 0))
     closures: NDArray[np.bool_] = few_days | _is_holidays(before, whole, (int(days[0]), int(days[-1])))
+    if series.market.name == US_EQUITY.name:
+        for closed, until in _CLOSED_IN_NEW_YORK.tolist():
+            closures |= (first >= closed) & (last <= until)
     return closures
 
 

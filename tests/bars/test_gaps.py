@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ktrdr_engine.bars.dates import format_stamp
+from ktrdr_engine.bars.dates import format_stamp, parse_stamp
 from ktrdr_engine.bars.gaps import Gap, find_gaps, gap_note
+from ktrdr_engine.bars.market import parse_market
 from ktrdr_engine.bars.series import BarSeries
 from ktrdr_engine.bars.store import BarStore
 from ktrdr_engine.bars.timeframe import Timeframe
@@ -70,10 +71,19 @@ def test_real_hours_rest_at_christmas_and_miss_nothing(bar_store: BarStore) -> N
     assert find_gaps(bar_store.load("EURUSD", "1h")) == ()
 
 
-def test_real_days_miss_the_days_after_the_attacks_of_2001(bar_store: BarStore) -> None:
-    gaps = [(format_stamp(gap.first)[:10], gap.bars) for gap in find_gaps(bar_store.load("SPX", "1d"))]
-    assert ("2001-09-11", 4) in gaps
-    assert len(gaps) < 6
+@pytest.mark.parametrize("symbol", ["AAPL", "GOOG", "IBM", "MSFT", "SPX"])
+def test_real_days_miss_nothing_but_what_new_york_stayed_closed(bar_store: BarStore, symbol: str) -> None:
+    series = bar_store.load(symbol, "1d")
+    assert find_gaps(series) == ()
+    elsewhere = find_gaps(replace(series, market=parse_market("equity:Europe/London")))
+    assert ("2007-01-01", 2) in [(format_stamp(gap.first)[:10], gap.bars) for gap in elsewhere]
+
+
+def test_a_hole_that_only_touches_a_known_closure_is_a_gap(bar_store: BarStore) -> None:
+    series = bar_store.load("SPX", "1d")
+    row = int(np.searchsorted(series.timestamp, parse_stamp("2001-09-17")[0]))
+    (gap,) = find_gaps(holed(series, row, 2))
+    assert (format_stamp(gap.first)[:10], gap.bars) == ("2001-09-11", 6)
 
 
 @given(st.sets(st.integers(1, len(ROUND_THE_CLOCK) - 2), max_size=60))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ktrdr_engine.datasets.models import DatasetRow, GapRow
 from ktrdr_engine.operations.models import (
     ErrorInfo,
     MetricsPage,
@@ -15,6 +16,7 @@ from ktrdr_engine.operations.models import (
     OperationType,
     Progress,
 )
+from ktrdr_mcp.dataset_views import dataset_line
 from ktrdr_mcp.failures import wire_bytes
 from ktrdr_mcp.replies import Call
 from ktrdr_mcp.views import (
@@ -186,3 +188,27 @@ def test_a_row_of_a_training_names_its_model_whole() -> None:
     headline = "test accuracy 0.42 (majority 0.55), models/rsi_mean_reversion_v1.0.0.pt"
     page = OperationPage(operations=(row(1, headline=headline),), total=1, returned=1)
     assert operations_text(page, None).splitlines()[1].endswith(f"COMPLETED  {headline}")
+
+
+@pytest.mark.parametrize(
+    ("gaps", "bars", "told"),
+    [
+        (0, 0, "2024-12-31"),
+        (1, 1, "2024-12-31, 1 gap of 1 bar 2024-03-04T08:00 to 2024-03-04T08:00"),
+        (3, 25, "2024-12-31, 3 gaps, longest 25 bars 2024-03-04T08:00 to 2024-03-04T08:00"),
+    ],
+)
+def test_a_dataset_is_told_with_its_gaps_and_the_dates_of_the_longest(gaps: int, bars: int, told: str) -> None:
+    stamp = "2024-03-04T08:00:00Z"
+    row = DatasetRow(
+        symbol="AAPL",
+        timeframe="1h",
+        bars=99,
+        first="2024-01-02T00:00:00Z",
+        last="2024-12-31T00:00:00Z",
+        gaps=gaps,
+        longest_gap=GapRow(first=stamp, last=stamp, bars=bars) if gaps else None,
+        market="us_equity",
+        source="user",
+    )
+    assert dataset_line(row) == f"AAPL 1h (us_equity; user): 99 bars, 2024-01-02 to {told}"
