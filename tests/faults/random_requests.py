@@ -111,7 +111,7 @@ class Requests:
             Drawn,
             st.sampled_from(_METHODS),
             target.map(lambda parts: "/" + "/".join(parts)),
-            st.fixed_dictionaries({}, optional={"Content-Type": st.sampled_from(["text/xml", "application/json"])}),
+            st.sampled_from([*[{"Content-Type": "application/json"}] * 4, {"Content-Type": "text/xml"}, {}]),
             st.binary(max_size=40),
         )
 

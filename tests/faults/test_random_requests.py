@@ -22,6 +22,7 @@ from tests.worker_app.process import Worker, worker_process
 
 _COUNT = int(os.environ.get("KTRDR_RANDOM_REQUESTS", "300"))
 _TOKEN = "s3cret-of-this-test"
+_JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def check(drawn: Drawn, status: int, body: bytes) -> None:
 
 @pytest.mark.timeout(20 + _COUNT // 20)
 def test_random_requests_are_never_a_defect(guarded: Worker) -> None:
-    _, body = send(guarded, Drawn("POST", "/backtests/start", {}, json.dumps(MAIN_JOB).encode()))
+    _, body = send(guarded, Drawn("POST", "/backtests/start", _JSON, json.dumps(MAIN_JOB).encode()))
     operation_id = json.loads(body)["operation_id"]
     _, body = send(guarded, Drawn("GET", "/openapi.json", {}, b""))
     requests = Requests(json.loads(body), (operation_id, "trades", "equity"), MAIN_JOB)
@@ -95,6 +96,7 @@ def test_without_the_token_nothing_is_told(guarded: Worker, token: str | None, p
 def test_a_body_without_end_is_refused_while_it_comes(guarded: Worker, framing: bytes) -> None:
     host, port = guarded.url.removeprefix("http://").split(":")
     head = f"POST /backtests/start HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {_TOKEN}\r\n".encode()
+    head += b"Content-Type: application/json\r\n"
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n" if b"chunked" in framing else b"x" * 0x10000
     sent = 0
     with socket.create_connection((host, int(port)), 10) as connection:

@@ -34,7 +34,7 @@ def test_what_is_left_out_is_the_strategys() -> None:
         ({"seed": True}, "not true or false"),
         ({"seed": 1.5}, "seed=1.5"),
         ({"epochs": 3}, "unknown argument 'epochs'"),
-        ({"start_date": None}, "start_date=None"),
+        ({"start_date": None}, "start_date=null"),
     ],
 )
 def test_a_wrong_argument_is_named_with_its_value(change: dict[str, object], expected: str) -> None:
