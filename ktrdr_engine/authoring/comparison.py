@@ -194,9 +194,7 @@ def _same(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, bool]]:
     origins = [_provenance(one) for one in results]
     for name in dict.fromkeys(name for origin in origins for name in origin if name.endswith(_HASH)):
         values = [origin.get(name) for origin in origins]
-        if not any(values):
-            # Rules have no model: runs without one share none, nor do they differ.
-            continue
+        # Rules have no model: two runs without one differ in nothing.
         yield name.removesuffix(_HASH), len(set(map(str, values))) == 1
 
 
