@@ -6,6 +6,7 @@ Guarantees: no way is chosen silently where two fit all rows and give different 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -149,7 +150,7 @@ class StampColumn:
         )
 
 
-class _Way:
+class _Way(ABC):
     """A way to read the column, and what it made of the rows so far."""
 
     title = ""
@@ -167,12 +168,13 @@ class _Way:
         mark = re.search(r"\d([-./ ])", self.example)
         return re.sub("[-/]", mark[1], self.title) if mark else self.title
 
+    @abstractmethod
     def fits(self, cells: Sequence[str]) -> float:
         """Return the share of cells that it can read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, text: pa.Array) -> Parsed:
-        raise NotImplementedError
+        """Read a chunk of the column."""
 
     def add(self, text: pa.Array, first: int) -> None:
         self.example = self.example or text[0].as_py()
